@@ -1,0 +1,1 @@
+"""Runs pods: plan and pod_states decide; loops, probes, exec and logs act."""

@@ -1,0 +1,1 @@
+"""Serves objects over HTTP: routes, authentication, watch, streams."""

@@ -1,0 +1,1 @@
+"""Nothing about clusters: clock, seeded randomness, task groups, paths."""

@@ -1,0 +1,1 @@
+"""The k3py command, one file per subcommand."""

@@ -1,0 +1,1 @@
+"""Keep promises: one file per controller, one runner for all of them."""

@@ -1,0 +1,1 @@
+"""The long-running processes: read the configuration, build the parts, run them."""

@@ -1,0 +1,1 @@
+"""Names, registries, layers and the local cache of OCI images."""

@@ -1,0 +1,1 @@
+"""The nouns: kinds and their registry, errors, selectors, quantities."""

@@ -1,0 +1,1 @@
+"""One object's way in: decode, default, admit, patch, validate, store. No HTTP."""

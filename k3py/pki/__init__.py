@@ -1,0 +1,1 @@
+"""The CA, join tokens, certificates and their renewal."""

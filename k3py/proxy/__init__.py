@@ -1,0 +1,1 @@
+"""The tunnel from the node to the server: tunnel decides, server acts."""

@@ -1,0 +1,1 @@
+"""One small port; OCI runtimes and a fake behind it."""
