@@ -1,0 +1,36 @@
+"""Every bound of the HTTP server, in one place, each with its reason."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one server. Sizes are bytes, times are seconds."""
+
+    # Request line and header fields together. Bearer tokens and long selectors fit; Go's servers allow 1 MiB.
+    head_bytes: int = 64 * 1024
+    # Header fields in one request. Clients send about ten; old kubectl repeats X-Stream-Protocol-Version five times.
+    header_count: int = 128
+    # One body: what kube-apiserver allows (``MaxRequestBodyBytes``).
+    body_bytes: int = 3 * 1024 * 1024
+    # Bodies that are being received, all connections together: a bound on memory that no client can lift.
+    bodies_bytes: int = 256 * 1024 * 1024
+    # From the first byte of a head to its end, and from there to the end of the body. Never extended by trickling.
+    head_seconds: float = 10
+    body_seconds: float = 60
+    # A kept connection without a request. Above client-go's 90 s, so that normally the client closes.
+    idle_seconds: float = 120
+    # From the request to the answer of an asynchronous handler (streams excepted): kube-apiserver's request timeout.
+    handler_seconds: float = 60
+    # A client that takes none of an answer's bytes for so long is gone.
+    write_seconds: float = 60
+    handshake_seconds: float = 10
+    # After a refusal with unread input: time for the client to read the answer before the socket closes.
+    linger_seconds: float = 1
+    # Open connections, and those of one address. Ten thousand watchers and one agent host with a thousand fit.
+    connections: int = 16_384
+    connections_per_client: int = 8_192
+    # Requests of one connection handled before others get their turn.
+    pipelined_requests: int = 16
+    # Bytes of later requests kept while one is being answered; then the socket is not read any more.
+    pipelined_bytes: int = 64 * 1024
