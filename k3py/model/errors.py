@@ -182,8 +182,7 @@ def from_status(body: Mapping[str, Any], code: int = 0) -> Problem:
         kind=details.get("kind", ""),
         uid=details.get("uid", ""),
         causes=tuple(
-            Cause(c.get("reason", ""), c.get("message", ""), c.get("field", ""))
-            for c in details.get("causes") or ()
+            Cause(c.get("reason", ""), c.get("message", ""), c.get("field", "")) for c in details.get("causes") or ()
         ),
         retry_after_seconds=details.get("retryAfterSeconds", 0),
     )
@@ -201,9 +200,7 @@ def not_found(resource: str, group: str, name: str) -> NotFound:
 
 
 def already_exists(resource: str, group: str, name: str) -> AlreadyExists:
-    return AlreadyExists(
-        f'{resource_name(resource, group)} "{name}" already exists', Details(name, group, resource)
-    )
+    return AlreadyExists(f'{resource_name(resource, group)} "{name}" already exists', Details(name, group, resource))
 
 
 def conflict(resource: str, group: str, name: str, why: str) -> Conflict:

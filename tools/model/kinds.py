@@ -1,0 +1,47 @@
+"""Which Kubernetes definitions get Struct classes: kinds that are or will be served; what they refer to follows."""
+
+API = "k8s.io/api/"
+META = "k8s.io/apimachinery/pkg/apis/meta/v1."
+
+ROOTS: dict[str, list[str]] = {
+    "core/v1": [
+        "Namespace", "Node", "Pod", "Service", "Endpoints", "ConfigMap", "Secret", "ServiceAccount", "Event",
+        "PersistentVolume", "PersistentVolumeClaim", "ResourceQuota", "LimitRange", "ReplicationController",
+        "PodTemplate", "Binding", "PodLogOptions", "PodExecOptions", "PodAttachOptions", "PodPortForwardOptions",
+        "PodProxyOptions", "ServiceProxyOptions", "NodeProxyOptions",
+    ],
+    "apps/v1": ["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "ControllerRevision"],
+    "batch/v1": ["Job", "CronJob"],
+    "autoscaling/v1": ["Scale", "HorizontalPodAutoscaler"],
+    "autoscaling/v2": ["HorizontalPodAutoscaler"],
+    "policy/v1": ["PodDisruptionBudget", "Eviction"],
+    "networking/v1": ["Ingress", "IngressClass", "NetworkPolicy"],
+    "discovery/v1": ["EndpointSlice"],
+    "rbac/v1": ["Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding"],
+    "authentication/v1": ["TokenReview", "TokenRequest", "SelfSubjectReview"],
+    "authorization/v1": [
+        "SelfSubjectAccessReview", "LocalSubjectAccessReview", "SubjectAccessReview", "SelfSubjectRulesReview",
+    ],
+    "coordination/v1": ["Lease"],
+    "events/v1": ["Event"],
+    "scheduling/v1": ["PriorityClass"],
+    "storage/v1": ["StorageClass"],
+    "node/v1": ["RuntimeClass"],
+    "certificates/v1": ["CertificateSigningRequest"],
+}  # fmt: skip
+
+META_ROOTS = ["ObjectMeta", "ListMeta", "Status", "DeleteOptions", "LabelSelector", "CreateOptions", "UpdateOptions",
+              "PatchOptions", "PartialObjectMetadata"]  # fmt: skip
+
+
+def go_roots() -> list[str]:
+    """Full Go names of all roots."""
+    kinds = [f"{API}{group}.{kind}" for group, names in ROOTS.items() for kind in names]
+    return kinds + [META + name for name in META_ROOTS]
+
+
+def definition_name(go_name: str) -> str:
+    """``k8s.io/api/core/v1.Pod`` -> ``io.k8s.api.core.v1.Pod``, as the OpenAPI documents call it."""
+    package, _, name = go_name.rpartition(".")
+    host, _, rest = package.partition("/")
+    return ".".join([*reversed(host.split(".")), *rest.split("/"), name])
