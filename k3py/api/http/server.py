@@ -1,14 +1,85 @@
 """Listening, counting and stopping: the part of the HTTP server that is about many connections."""
 
+import asyncio
+import logging
+import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
+from k3py.api.http.connection import Connection
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Handler
+from k3py.api.http.shared import Shared
+from k3py.base.tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+# Deadlines are looked at this often, all in one go: a timer per request would cost more than the request.
+SWEEP_SECONDS: Final = 1.0
+# Connections that the kernel holds while we are busy.
+_BACKLOG: Final = 4096
+# Waiting for the peer's half of TLS' closing; most just close the socket.
+_TLS_CLOSE_SECONDS: Final = 5.0
+# Without free file descriptors accepting fails at once, again and again.
+_ACCEPT_RETRY_SECONDS: Final = 1.0
+# A peer that vanished without a word (power cut, cable) is noticed after 30 + 3 * 10 s.
+_KEEPALIVE: Final = (
+    ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3))
+    if hasattr(socket, "TCP_KEEPIDLE")
+    else ()
+)
+
+
+class Bodies:
+    """The memory for bodies that are being received (``reader.BodyBudget``)."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._free = limit_bytes
+
+    def take(self, size: int) -> bool:
+        if size > self._free:
+            return False
+        self._free -= size
+        return True
+
+    def give_back(self, size: int) -> None:
+        self._free += size
+
+
+class Gate:
+    """Counts connections, in all and per client address."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._per_client: Counter[str] = Counter()
+        self.count = 0
+        self.refused = 0
+
+    def enter(self, address: str) -> bool:
+        """Whether one more connection from here is allowed; it counts from now on."""
+        full = self.count >= self._limits.connections
+        if full or self._per_client[address] >= self._limits.connections_per_client:
+            self.refused += 1
+            return False
+        self.count += 1
+        self._per_client[address] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        self.count -= 1
+        self._per_client[address] -= 1
+        if not self._per_client[address]:
+            del self._per_client[address]
 
 
 class HttpServer:
-    """An HTTP/1.1 server in front of one handler."""
+    """An HTTP/1.1 server in front of one handler.
+
+    ``handler`` answers a request at once or returns an awaitable. What it raises is answered as a ``Status``.
+    ``new_audit_id`` is asked once per request; the id stands in the answer's ``Audit-Id`` field and in the log.
+    """
 
     def __init__(
         self,
@@ -16,14 +87,130 @@ class HttpServer:
         limits: Limits | None = None,
         new_audit_id: Callable[[], str] | None = None,
     ) -> None:
-        self._handler = handler
         self._limits = limits or Limits()
-        self._new_audit_id = new_audit_id
+        bodies = Bodies(self._limits.bodies_bytes)
+        self._shared = Shared(handler, self._limits, bodies, self._now, new_audit_id)
+        self._gate = Gate(self._limits)
+        self._accepting = Tasks()
+        self._sockets: list[socket.socket] = []
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def _now(self) -> float:
+        assert self._loop is not None
+        return self._loop.time()
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._shared.connections)
+
+    @property
+    def refused_connections(self) -> int:
+        """Connections closed at once since the start, because a limit was reached."""
+        return self._gate.refused
+
+    def begin(self) -> None:
+        """Get ready on the running loop without listening: for transports that the caller brings."""
+        self._loop = asyncio.get_running_loop()
+        if self._sweeping is None:
+            self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    def connection(self) -> Connection:
+        """The protocol object for one transport that the caller brings (after ``begin``)."""
+        return Connection(self._shared)
 
     async def start(self, host: str, port: int, ssl_context: ssl.SSLContext | None = None) -> int:
-        """Listen; returns the port bound (useful when ``port`` is 0)."""
-        raise NotImplementedError
+        """Listen on an address (``::`` means IPv4 too); returns the port bound (useful when ``port`` is 0).
+
+        May be called more than once, for several addresses.
+
+        Raises:
+            OSError: the address cannot be bound.
+        """
+        self.begin()
+        listener = socket.create_server(
+            (host, port),
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            backlog=_BACKLOG,
+            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
+        )
+        listener.setblocking(False)
+        self._sockets.append(listener)
+        self._accepting.start(self._accept(listener, ssl_context), "accept")
+        bound: int = listener.getsockname()[1]
+        return bound
+
+    async def _accept(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connected, name = await loop.sock_accept(listener)
+                _keep_alive(connected)
+            except OSError as error:
+                log.warning("cannot accept a connection: %s", error)
+                await asyncio.sleep(_ACCEPT_RETRY_SECONDS)
+                continue
+            address = str(name[0])
+            if not self._gate.enter(address):
+                connected.close()
+                continue
+            self._accepting.start(self._welcome(connected, address, context), "handshake")
+
+    async def _welcome(self, connected: socket.socket, address: str, context: ssl.SSLContext | None) -> None:
+        """Do the TLS handshake; counted from before it, so that handshakes are bounded too."""
+        connection = Connection(self._shared, lambda: self._gate.leave(address))
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection,
+                connected,
+                ssl=context,
+                ssl_handshake_timeout=self._limits.handshake_seconds if context else None,
+                ssl_shutdown_timeout=_TLS_CLOSE_SECONDS if context else None,
+            )
+        except (OSError, asyncio.CancelledError) as error:
+            if not connection.was_made:
+                self._gate.leave(address)  # the loop has closed the socket already
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            log.debug("no TLS session with %s: %s", address, error)
+
+    def _sweep(self) -> None:
+        now = self._now()
+        for connection in [c for c in self._shared.connections if c.deadline <= now]:
+            connection.overdue()
+        assert self._loop is not None
+        self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     async def stop(self, grace_seconds: float) -> None:
         """Refuse new connections, close idle ones, let running requests end, tell streams, abort after the grace."""
-        raise NotImplementedError
+        self._shared.stopping = True
+        await self._accepting.stop()
+        for listener in self._sockets:
+            listener.close()
+        self._sockets.clear()
+        for connection in list(self._shared.connections):
+            connection.stop()
+        await self._emptied(grace_seconds)
+        for connection in list(self._shared.connections):
+            connection.abort()
+        await self._shared.tasks.stop()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+
+    async def _emptied(self, grace_seconds: float) -> None:
+        """Wait until all connections are gone, at most so long."""
+        gone = asyncio.Event()
+        self._shared.on_empty = gone.set
+        if self._shared.connections:
+            try:
+                await asyncio.wait_for(gone.wait(), grace_seconds)
+            except TimeoutError:
+                log.info("%d connections are broken off after the grace period", self.connections)
+
+
+def _keep_alive(connected: socket.socket) -> None:
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEPALIVE:
+        connected.setsockopt(socket.IPPROTO_TCP, option, value)

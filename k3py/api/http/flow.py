@@ -1,0 +1,160 @@
+"""What stands between a long-lived writer and its socket: back-pressure, bounds, and the news that the peer is gone."""
+
+import asyncio
+from collections.abc import Callable
+
+
+class Flow:
+    """Writing to one transport whose protocol forwards ``pause``, ``resume`` and ``lost``."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self.on_close: Callable[[], None] | None = None
+        self.on_stop: Callable[[], None] | None = None
+        self._transport = transport
+        self._closed = False
+        self._paused = False
+        self._waiters: list[asyncio.Future[None]] = []
+
+    @property
+    def buffered(self) -> int:
+        """Bytes written that the socket has not taken yet."""
+        return 0 if self._closed else self._transport.get_write_buffer_size()
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def pause(self) -> None:
+        """The socket takes no more for now."""
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        self._wake()
+
+    def lost(self) -> None:
+        """The connection is gone. ``on_close`` is called, once."""
+        self._closed = True
+        self._wake()
+        told, self.on_close = self.on_close, None
+        if told is not None:
+            told()
+
+    async def drain(self) -> None:
+        """Wait until the peer has taken enough of what was written, or is gone."""
+        while self._paused and not self._closed:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+class ChunkedWriter(Flow):
+    """The body of a ``StreamResponse`` (``messages.BodyWriter``)."""
+
+    def __init__(self, transport: asyncio.Transport, buffer_bytes: int, chunked: bool) -> None:
+        super().__init__(transport)
+        self._buffer_bytes = buffer_bytes
+        self._chunked = chunked
+        self.broken = False  # cut off or gone: the body is incomplete
+
+    def write(self, data: bytes) -> None:
+        """Send one chunk; a client that is too far behind is cut off."""
+        if self._closed or not data:
+            return
+        transport = self._transport
+        transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        if transport.get_write_buffer_size() > self._buffer_bytes:
+            self.broken = True
+            transport.abort()
+            self.lost()
+
+    def lost(self) -> None:
+        if not self._closed:
+            self.broken = True
+        super().lost()
+
+    def close(self) -> None:
+        """End the body properly."""
+        if self._closed:
+            return
+        if self._chunked:
+            self._transport.write(b"0\r\n\r\n")
+        self._closed = True
+        self._wake()
+
+
+class TakenConnection(Flow):
+    """A connection after ``101`` (``messages.RawConnection``)."""
+
+    def __init__(self, transport: asyncio.Transport, end: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self.on_data: Callable[[bytes], None] | None = None
+        self._end = end
+
+    def receive(self, data: bytes) -> None:
+        """Bytes from the socket."""
+        if self.on_data is not None and not self._closed:
+            self.on_data(data)
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+        if not self._closed and data:
+            self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Send what was written, then close."""
+        if not self._closed:
+            self._closed = True
+            self._wake()
+            self._end()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._transport.abort()
+
+
+class SlicedBody:
+    """A large body, written slice by slice as the socket takes it, so that TLS never holds all of it twice."""
+
+    __slots__ = ("_body", "_done", "_paused", "_position", "_slice", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, body: bytes, slice_bytes: int, done: Callable[[], None]) -> None:
+        self._transport = transport
+        self._body = memoryview(body)
+        self._slice = slice_bytes
+        self._position = 0
+        self._paused = False
+        self._done = done
+
+    def send(self) -> None:
+        """Write until the socket is full; ``done`` is called after the last slice."""
+        while not self._paused and self._position < len(self._body):
+            piece = self._body[self._position : self._position + self._slice]
+            self._position += len(piece)
+            self._transport.write(bytes(piece))
+            if self._position == len(self._body):
+                self._done()
+
+    def pause(self) -> None:
+        self._paused = True
+
+    def resume(self) -> None:
+        self._paused = False
+        self.send()
+
+    def lost(self) -> None:
+        self._paused = True
