@@ -1,1 +1,1 @@
-"""The log port, SlateDB and memory behind it; committer, rings and watch once for both."""
+"""The log port (open, write a batch, scan), SlateDB and memory behind it; committer, rings, watch once for both."""
