@@ -16,6 +16,8 @@ Labels = tuple[tuple[str, str], ...]
 
 # Label sets of pods from one template are equal; beyond this many distinct ones sharing no longer pays.
 INTERNED_LABEL_SETS_MAX: Final = 20_000
+# Node names, phases, namespaces; likewise.
+SHARED_TEXTS_MAX: Final = 20_000
 
 _interned: dict[Labels, Labels] = {}
 
@@ -32,6 +34,20 @@ def intern_labels(labels: Mapping[str, str] | Labels) -> Labels:
         _interned.clear()
     _interned[pairs] = pairs
     return pairs
+
+
+_shared: dict[str, str] = {}
+
+
+def share(text: str) -> str:
+    """The text, as one object with earlier equal ones: namespaces, and values of selectable fields."""
+    known = _shared.get(text)
+    if known is not None:
+        return known
+    if len(_shared) >= SHARED_TEXTS_MAX:
+        _shared.clear()
+    _shared[text] = text
+    return text
 
 
 class Header:

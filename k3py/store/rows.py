@@ -12,7 +12,7 @@ import msgspec
 
 from k3py.store.errors import Corrupt
 from k3py.store.keys import change_key, registry_key
-from k3py.store.records import Change, ChangeType, Header, Labels, Record, intern_labels
+from k3py.store.records import Change, ChangeType, Header, Labels, Record, intern_labels, share
 from k3py.store.sealing import Sealer
 
 ROW_VERSION: Final = b"\x01"
@@ -149,9 +149,9 @@ def read_change(key: bytes, value: bytes, sealer: Sealer | None) -> StoredChange
     except (msgspec.MsgspecError, ValueError) as problem:
         raise Corrupt(f"cannot read {key.decode(errors='replace')}: {problem}") from problem
     labels = intern_labels(body.labels)
-    record = Record(
-        row.collection, row.namespace, row.name, row.revision, row.uid, body.raw or b"", labels, body.fields
-    )
+    fields = tuple(map(share, body.fields))
+    collection, namespace = share(row.collection), share(row.namespace)
+    record = Record(collection, namespace, row.name, row.revision, row.uid, body.raw or b"", labels, fields)
     before = body.before
     previous = None if before is None else Header(before.revision, intern_labels(before.labels), before.fields)
     change = Change(_TYPES[row.kind], record, previous)

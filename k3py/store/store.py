@@ -5,7 +5,6 @@ its revision and encoded in the first step of the call, before any await; its re
 """
 
 import asyncio
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +27,7 @@ from k3py.store.expiry import Expiry
 from k3py.store.keys import FORMAT, registry_key
 from k3py.store.limits import Limits
 from k3py.store.log import Log, Puts
-from k3py.store.records import Change, Changes, ChangeType, Listing, Record, intern_labels
+from k3py.store.records import Change, Changes, ChangeType, Listing, Record, intern_labels, share
 from k3py.store.recovery import FORMAT_VERSION, Found, Past, read_all, resolve_changes
 from k3py.store.revisions import Revisions
 from k3py.store.rows import number_row
@@ -312,7 +311,7 @@ class Store:
 
     def _encode(self, operation: Operation, latest: Record | None) -> Change:
         revision = self._revisions.next
-        collection, namespace, name = operation.collection, sys.intern(operation.namespace), operation.name
+        collection, namespace, name = operation.collection, share(operation.namespace), operation.name
         previous = None if latest is None else latest.header()
         if isinstance(operation, Delete):
             assert latest is not None
@@ -321,7 +320,7 @@ class Store:
         else:
             kind = ChangeType.ADDED if latest is None else ChangeType.MODIFIED
             encoded = operation.encode(revision)
-            labels, fields = intern_labels(encoded.labels), tuple(map(sys.intern, encoded.fields))
+            labels, fields = intern_labels(encoded.labels), tuple(map(share, encoded.fields))
             record = Record(collection, namespace, name, revision, encoded.uid, encoded.raw, labels, fields)
         assert self._revisions.next == revision, "encode wrote to the store"
         self._revisions.give()
