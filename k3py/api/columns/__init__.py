@@ -1,0 +1,1 @@
+"""The columns ``kubectl get`` shows, one file per family of kinds; ``table`` puts them together."""

@@ -1,0 +1,115 @@
+"""Namespaces, nodes, leases, events."""
+
+from typing import Any
+
+from k3py.api.columns.column import AGE, NAME, NONE, UNKNOWN, Column, Columns, age, human_duration, since
+from k3py.base.clock import parse_rfc3339
+from k3py.model.generated import coordination_v1, core_v1
+
+_ROLE = "node-role.kubernetes.io/"
+
+
+def _node_status(node: core_v1.Node) -> str:
+    ready = next((each for each in node.status.conditions if each.type == "Ready"), None)
+    words = ["Unknown" if ready is None else "Ready" if ready.status == "True" else "NotReady"]
+    if node.spec.unschedulable:
+        words.append("SchedulingDisabled")
+    return ",".join(words)
+
+
+def _node_roles(node: core_v1.Node) -> str:
+    roles = {key.removeprefix(_ROLE) for key in node.metadata.labels if key.startswith(_ROLE)}
+    roles |= {value for key, value in node.metadata.labels.items() if key == "kubernetes.io/role" and value}
+    return ",".join(sorted(roles - {""})) or NONE
+
+
+def _node_address(node: core_v1.Node, kind: str) -> str:
+    return next((each.address for each in node.status.addresses if each.type == kind), NONE)
+
+
+def _node(node: core_v1.Node, now: float) -> list[Any]:
+    info = node.status.node_info
+    kernel = info.kernel_version or UNKNOWN
+    return [
+        node.metadata.name,
+        _node_status(node),
+        _node_roles(node),
+        age(node.metadata, now),
+        info.kubelet_version,
+        _node_address(node, "InternalIP"),
+        _node_address(node, "ExternalIP"),
+        info.os_image or UNKNOWN,
+        f"{kernel} ({info.architecture})" if info.architecture else kernel,
+        info.container_runtime_version or UNKNOWN,
+    ]
+
+
+def _namespace(namespace: core_v1.Namespace, now: float) -> list[Any]:
+    return [namespace.metadata.name, namespace.status.phase, age(namespace.metadata, now)]
+
+
+def _lease(lease: coordination_v1.Lease, now: float) -> list[Any]:
+    return [lease.metadata.name, lease.spec.holder_identity or "", age(lease.metadata, now)]
+
+
+def _event_ages(event: core_v1.Event, now: float) -> tuple[str, str]:
+    """Last and first seen."""
+    first = since(event.first_timestamp or event.event_time, now)
+    last_time = event.series.last_observed_time if event.series is not None else event.last_timestamp
+    last = human_duration(now - parse_rfc3339(last_time)) if last_time else first
+    return last, first
+
+
+def _event(event: core_v1.Event, now: float) -> list[Any]:
+    last, first = _event_ages(event, now)
+    source = ", ".join(each for each in (event.source.component, event.source.host) if each)
+    if not event.source.component:
+        source = ", ".join(each for each in (event.reporting_component, event.reporting_instance) if each)
+    target = event.involved_object
+    kind = target.kind.lower()
+    return [
+        last,
+        event.type,
+        event.reason,
+        f"{kind}/{target.name}" if target.name else kind,
+        target.field_path,
+        source,
+        event.message.strip(),
+        first,
+        event.series.count if event.series is not None else (event.count or 1),
+        event.metadata.name,
+    ]
+
+
+NODES = Columns(
+    (
+        NAME,
+        Column("Status", description="Whether it is ready, and takes new pods."),
+        Column("Roles", description="From the labels node-role.kubernetes.io/<role>."),
+        AGE,
+        Column("Version", description="The agent's version."),
+        Column("Internal-IP", priority=1, description="Its address within the cluster."),
+        Column("External-IP", priority=1, description="Its address outside."),
+        Column("OS-Image", priority=1, description="The operating system."),
+        Column("Kernel-Version", priority=1, description="The kernel."),
+        Column("Container-Runtime", priority=1, description="What runs its containers."),
+    ),
+    _node,
+)
+NAMESPACES = Columns((NAME, Column("Status", description="Active or Terminating."), AGE), _namespace)
+LEASES = Columns((NAME, Column("Holder", description="Who holds the lease."), AGE), _lease)
+EVENTS = Columns(
+    (
+        Column("Last Seen", description="Time since it last happened."),
+        Column("Type", description="Normal or Warning."),
+        Column("Reason", description="What happened, in one word."),
+        Column("Object", description="What it happened to."),
+        Column("Subobject", priority=1, description="Which part of it."),
+        Column("Source", priority=1, description="Who says so."),
+        Column("Message", description="What happened."),
+        Column("First Seen", priority=1, description="Time since it first happened."),
+        Column("Count", priority=1, description="How often it happened."),
+        Column("Name", format="name", priority=1, description=NAME.description),
+    ),
+    _event,
+)

@@ -1,0 +1,96 @@
+"""Tables: what ``kubectl get`` asks for, for get, list and watch (API Concepts, "Receiving resources as Tables")."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from k3py.api.columns import cluster, config, pods, workloads
+from k3py.api.columns.column import AGE, NAME, Columns, only_name_and_age
+from k3py.model import codec
+from k3py.model.generated import apps_v1, coordination_v1, core_v1, discovery_v1, meta_v1
+from k3py.model.registry import Kind
+from k3py.model.struct import Wire
+from k3py.store.records import Record
+
+COLUMNS: Mapping[type[Wire], Columns] = {
+    core_v1.Pod: pods.PODS,
+    core_v1.Node: cluster.NODES,
+    core_v1.Namespace: cluster.NAMESPACES,
+    core_v1.Event: cluster.EVENTS,
+    core_v1.ConfigMap: config.CONFIG_MAPS,
+    core_v1.Secret: config.SECRETS,
+    core_v1.ServiceAccount: config.SERVICE_ACCOUNTS,
+    core_v1.Service: config.SERVICES,
+    apps_v1.Deployment: workloads.DEPLOYMENTS,
+    apps_v1.ReplicaSet: workloads.REPLICA_SETS,
+    discovery_v1.EndpointSlice: config.ENDPOINT_SLICES,
+    coordination_v1.Lease: cluster.LEASES,
+}
+_OTHERS = Columns((NAME, AGE), only_name_and_age)
+
+
+class _Metadata(msgspec.Struct):
+    """The one part of an object that a row repeats."""
+
+    metadata: msgspec.Raw
+
+
+_metadata = msgspec.json.Decoder(_Metadata)
+
+
+def partial_metadata(raw: bytes) -> bytes:
+    """``PartialObjectMetadata`` of a stored object, as JSON."""
+    return (
+        b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":'
+        + bytes(_metadata.decode(raw).metadata)
+        + b"}"
+    )
+
+
+def row(kind: Kind, raw: bytes, now: float, include: str) -> bytes:
+    """One row as JSON. ``include`` says how much of the object comes along: ``None``, ``Metadata`` or ``Object``."""
+    columns = COLUMNS.get(kind.type, _OTHERS)
+    cells = msgspec.json.encode(columns.cells(codec.decode(kind.type, raw), now))
+    if include == "None":
+        return b'{"cells":' + cells + b',"object":null}'
+    body = raw if include == "Object" else partial_metadata(raw)
+    return b'{"cells":' + cells + b',"object":' + body + b"}"
+
+
+def definitions(kind: Kind) -> bytes:
+    """``columnDefinitions`` as JSON."""
+    columns = COLUMNS.get(kind.type, _OTHERS)
+    return msgspec.json.encode(
+        [
+            {
+                "name": each.name,
+                "type": each.type,
+                "format": each.format,
+                "description": each.description,
+                "priority": each.priority,
+            }
+            for each in columns.definitions
+        ]
+    )
+
+
+def table(kind: Kind, rows: Iterable[bytes], metadata: dict[str, Any], *, with_columns: bool = True) -> bytes:
+    """A whole ``Table`` as JSON. In a watch only the first event carries the columns."""
+    return b'{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":%b,"columnDefinitions":%b,"rows":[%b]}' % (
+        msgspec.json.encode(metadata),
+        definitions(kind) if with_columns else b"[]",
+        b",".join(rows),
+    )
+
+
+def of_records(kind: Kind, records: Iterable[Record], now: float, include: str) -> list[bytes]:
+    """The rows of many records."""
+    return [row(kind, record.raw, now, include) for record in records]
+
+
+def list_metadata(revision: str, continue_token: str = "", remaining: int | None = None) -> dict[str, Any]:
+    """``ListMeta`` as plain values."""
+    made = meta_v1.ListMeta(resource_version=revision, continue_=continue_token, remaining_item_count=remaining)
+    plain: dict[str, Any] = codec.to_plain(made)
+    return plain

@@ -1,0 +1,213 @@
+"""Logs, exec, attach and port-forward: the API's end of a stream to the node that runs the pod.
+
+The node is reached through a port (the tunnel's hub in the server, a fake in tests); what travels on a stream is
+settled in ``model/streams``.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from k3py.api.bridge import PodConnection, bridge, copy_log, first_message
+from k3py.api.http.messages import BodyWriter, Request, Response, StreamResponse, Upgrade
+from k3py.api.routing import Target, is_true
+from k3py.api.streams.port_forward import Duplex, upgrade_port_forward
+from k3py.api.streams.remote_command import RemoteCommand, RemoteCommandOptions, upgrade_remote_command
+from k3py.base.clock import parse_rfc3339
+from k3py.model import codec
+from k3py.model.errors import BadRequest, Problem
+from k3py.model.generated import core_v1
+from k3py.model.streams import Attach, Exec, Logs, MessageStream, PortForward, StreamRequest
+from k3py.objects.service import Objects
+
+Query = Mapping[str, list[str]]
+Pod = core_v1.Pod
+
+
+class NodeStreams(Protocol):
+    """Opens streams to nodes."""
+
+    async def open(self, node: str, request: StreamRequest) -> MessageStream:
+        """A stream to the node.
+
+        Raises:
+            NodeUnreachable: the node is not connected.
+        """
+        ...
+
+
+def pick_container(pod: Pod, asked: str) -> str:
+    """The container a request speaks of.
+
+    Raises:
+        BadRequest: it names none and there are several, or one that the pod does not have; in Kubernetes' words.
+    """
+    regular = [each.name for each in pod.spec.containers]
+    init = [each.name for each in pod.spec.init_containers]
+    others = [each.name for each in pod.spec.ephemeral_containers]
+    name = pod.metadata.name
+    if not asked:
+        default = pod.metadata.annotations.get("kubectl.kubernetes.io/default-container", "")
+        if default in regular:
+            return default
+        if len(regular) == 1:
+            return regular[0]
+        choices = f"choose one of: [{' '.join(regular)}]"
+        if init:
+            choices += f" or one of the init containers: [{' '.join(init)}]"
+        raise BadRequest(f"a container name must be specified for pod {name}, {choices}")
+    if asked not in (*regular, *init, *others):
+        raise BadRequest(f"container {asked} is not valid for pod {name}")
+    return asked
+
+
+class PodStreams:
+    """Serves the streaming subresources of pods."""
+
+    def __init__(self, objects: Objects, nodes: NodeStreams) -> None:
+        self._objects = objects
+        self._nodes = nodes
+
+    def _pod(self, target: Target) -> Pod:
+        return codec.decode(Pod, self._objects.get(target.kind, target.namespace, target.name).raw)
+
+    async def _open(self, pod: Pod, request: StreamRequest) -> MessageStream:
+        return await self._nodes.open(pod.spec.node_name, request)
+
+    async def log(self, request: Request, target: Target) -> Response | StreamResponse:
+        """What a container wrote; refused while it has not started."""
+        pod, query = self._pod(target), request.query
+        container = pick_container(pod, query.get("container", [""])[-1])
+        asked = _logs_request(pod, container, query)
+        if not pod.spec.node_name:
+            return Response(200, b"", "text/plain")
+        stream = await self._open(pod, asked)
+        first = await first_message(stream)
+
+        async def run(writer: BodyWriter) -> None:
+            writer.on_stop = lambda: stream.reset("the server stops")
+            try:
+                await copy_log(stream, first, writer)
+            finally:
+                stream.reset("the client is gone")
+
+        return StreamResponse(run, content_type="text/plain")
+
+    def exec(self, request: Request, target: Target) -> Upgrade:
+        """Run a command in a container."""
+        pod, query = self._running(target), request.query
+        options = _command_options(query)
+        command = tuple(query.get("command", ()))
+        if not command:
+            raise BadRequest("you must specify at least one command for the container")
+        container = pick_container(pod, query.get("container", [""])[-1])
+        asked = Exec(
+            namespace=pod.metadata.namespace,
+            pod=pod.metadata.name,
+            uid=pod.metadata.uid,
+            container=container,
+            command=command,
+            stdin=options.stdin,
+            stdout=options.stdout,
+            stderr=options.stderr,
+            tty=options.tty,
+        )
+        return upgrade_remote_command(request, options, self._bridge(pod, asked))
+
+    def attach(self, request: Request, target: Target) -> Upgrade:
+        """Connect to what a container runs already."""
+        pod, options = self._running(target), _command_options(request.query)
+        asked = Attach(
+            namespace=pod.metadata.namespace,
+            pod=pod.metadata.name,
+            uid=pod.metadata.uid,
+            container=pick_container(pod, request.query.get("container", [""])[-1]),
+            stdin=options.stdin,
+            stdout=options.stdout,
+            stderr=options.stderr,
+            tty=options.tty,
+        )
+        return upgrade_remote_command(request, options, self._bridge(pod, asked))
+
+    def port_forward(self, request: Request, target: Target) -> Upgrade:
+        """Carry connections to ports of a pod."""
+        pod = self._running(target)
+
+        async def connect(port: int) -> Duplex:
+            metadata = pod.metadata
+            asked = PortForward(namespace=metadata.namespace, pod=metadata.name, uid=metadata.uid, port=port)
+            return PodConnection(await self._open(pod, asked))
+
+        return upgrade_port_forward(request, connect)
+
+    def _running(self, target: Target) -> Pod:
+        pod = self._pod(target)
+        if pod.status.phase in ("Succeeded", "Failed"):
+            raise BadRequest(f"cannot exec into a container in a completed pod; current phase is {pod.status.phase}")
+        if not pod.spec.node_name:
+            raise BadRequest(f"pod {pod.metadata.name} does not have a host assigned")
+        return pod
+
+    def _bridge(self, pod: Pod, asked: StreamRequest) -> Callable[[RemoteCommand], Awaitable[None]]:
+        async def run(command: RemoteCommand) -> None:
+            try:
+                stream = await self._open(pod, asked)
+            except Problem as problem:
+                await command.finish(problem.status())
+                return
+            await bridge(command, stream)
+
+        return run
+
+
+def _flag(query: Query, name: str) -> bool:
+    return is_true(query.get(name, [""])[-1])
+
+
+def _command_options(query: Query) -> RemoteCommandOptions:
+    options = RemoteCommandOptions(
+        stdin=_flag(query, "stdin"),
+        stdout=_flag(query, "stdout"),
+        stderr=_flag(query, "stderr"),
+        tty=_flag(query, "tty"),
+    )
+    if not (options.stdin or options.stdout or options.stderr):
+        raise BadRequest("you must specify at least 1 of stdin, stdout, stderr")
+    return options
+
+
+def _integer(query: Query, name: str) -> int | None:
+    text = query.get(name, [""])[-1]
+    if not text:
+        return None
+    try:
+        value = int(text)
+    except ValueError:
+        raise BadRequest(f'cannot read {name}: parsing "{text}": invalid syntax') from None
+    if value < 0:
+        raise BadRequest(f"cannot read {name}: {value} is less than 0")
+    return value
+
+
+def _logs_request(pod: Pod, container: str, query: Query) -> Logs:
+    since_time = query.get("sinceTime", [""])[-1] or None
+    since_seconds = _integer(query, "sinceSeconds")
+    if since_time is not None:
+        if since_seconds is not None:
+            raise BadRequest("at most one of sinceTime or sinceSeconds may be specified")
+        try:
+            parse_rfc3339(since_time)
+        except ValueError as error:
+            raise BadRequest(f"cannot read sinceTime: {error}") from None
+    return Logs(
+        namespace=pod.metadata.namespace,
+        pod=pod.metadata.name,
+        uid=pod.metadata.uid,
+        container=container,
+        follow=_flag(query, "follow"),
+        previous=_flag(query, "previous"),
+        since_seconds=since_seconds,
+        since_time=since_time,
+        tail_lines=_integer(query, "tailLines"),
+        timestamps=_flag(query, "timestamps"),
+        limit_bytes=_integer(query, "limitBytes"),
+    )

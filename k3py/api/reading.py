@@ -1,0 +1,203 @@
+"""Get and list: stored bytes, joined; decoded only when a client asks for another form."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+import yaml
+
+from k3py.api import paging
+from k3py.api.columns import table
+from k3py.api.http.messages import Request, Response
+from k3py.api.negotiation import Form, Wanted, wanted
+from k3py.api.routing import Target
+from k3py.api.selection import selection
+from k3py.model.errors import BadRequest, Cause, Details, Expired, Invalid, Timeout
+from k3py.model.registry import Kind
+from k3py.objects.service import Objects
+from k3py.store.errors import TooOld
+from k3py.store.records import Listing, Record
+from k3py.store.store import Store
+
+Now = Callable[[], float]
+TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+    "without the continue parameter."
+)
+
+
+class Reader:
+    """Answers reads from the store's committed records."""
+
+    def __init__(self, store: Store, objects: Objects, now: Now) -> None:
+        self._store = store
+        self._objects = objects
+        self._now = now
+
+    def get(self, request: Request, target: Target) -> Response:
+        """One object.
+
+        Raises:
+            NotFound: there is none.
+        """
+        record = self._objects.get(target.kind, target.namespace, target.name)
+        return answer(request, target.kind, record.raw, self._now)
+
+    def list(self, request: Request, target: Target) -> Response:
+        """All objects that the query selects, or one page of them.
+
+        Raises:
+            BadRequest, Invalid: a parameter cannot be understood.
+            Expired: the page before is too long ago.
+            Timeout: a revision is asked for that has not come yet.
+        """
+        form = wanted(request)
+        query = request.query
+        if not query and form.form is Form.OBJECT and not form.yaml:
+            return Response(200, self._whole(target))
+        limit = _number(query.get("limit", ["0"])[-1], "limit")
+        token = query.get("continue", [""])[-1]
+        _check_versions(query, bool(token), self._store.revision)
+        chosen = selection(query, target.kind, target.name)
+        namespace = target.namespace or None
+        if token:
+            parsed = paging.parse_token(token)
+            revision, after = parsed.rv, (parsed.namespace, parsed.name)
+            try:
+                records: Sequence[Record] = self._store.list_at(target.kind.plural, namespace, revision)
+            except TooOld:
+                raise Expired(TOO_OLD) from None
+        elif limit:
+            (revision, records), after = self._store.snapshot(target.kind.plural, namespace), None
+        else:
+            records, revision, after = self._store.list(target.kind.plural, namespace), self._store.revision, None
+        if not chosen.is_everything:
+            records = [each for each in records if chosen.admits(each, each)]
+        piece = paging.page(records, limit, after, revision, exact=chosen.is_everything)
+        metadata = table.list_metadata(str(revision), piece.continue_token, piece.remaining)
+        return render_list(target.kind, piece.records, metadata, form, self._now())
+
+    def _whole(self, target: Target) -> bytes:
+        """The plain list of everything. Its items are joined once per change of the collection."""
+        kind = target.kind
+        listing = self._store.list(kind.plural, target.namespace or None)
+        items = joined(listing)
+        return b'{"kind":"%bList","apiVersion":"%b","metadata":{"resourceVersion":"%d"},"items":[%b]}' % (
+            kind.name.encode(),
+            kind.api_version.encode(),
+            self._store.revision,
+            items,
+        )
+
+
+def joined(listing: Listing) -> bytes:
+    """The objects of a listing, separated by commas."""
+    if listing.cached is None:
+        listing.cached = b",".join([record.raw for record in listing])
+    items: bytes = listing.cached
+    return items
+
+
+def render_list(kind: Kind, records: Sequence[Record], metadata: dict[str, Any], form: Wanted, now: float) -> Response:
+    """A list in the form that was asked for."""
+    head = msgspec.json.encode(metadata)
+    if form.form is Form.TABLE:
+        rows = table.of_records(kind, records, now, form.include_object)
+        body = table.table(kind, rows, metadata)
+    elif form.form is Form.PARTIAL:
+        items = b",".join([table.partial_metadata(record.raw) for record in records])
+        body = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":%b,"items":[%b]}' % (
+            head,
+            items,
+        )
+    else:
+        items = b",".join([record.raw for record in records])
+        body = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[%b]}' % (
+            kind.name.encode(),
+            kind.api_version.encode(),
+            head,
+            items,
+        )
+    return respond(200, body, form)
+
+
+def answer(
+    request: Request,
+    kind: Kind,
+    raw: bytes,
+    now: Now,
+    status: int = 200,
+    headers: Sequence[tuple[str, str]] = (),
+) -> Response:
+    """One object in the form that the request asks for."""
+    form = wanted(request)
+    if form.form is Form.TABLE:
+        revision = msgspec.json.decode(raw)["metadata"].get("resourceVersion", "")
+        rows = [table.row(kind, raw, now(), form.include_object)]
+        raw = table.table(kind, rows, {"resourceVersion": revision} if revision else {})
+    elif form.form is Form.PARTIAL:
+        raw = table.partial_metadata(raw)
+    return respond(status, raw, form, headers)
+
+
+def respond(status: int, body: bytes, form: Wanted, headers: Sequence[tuple[str, str]] = ()) -> Response:
+    """A finished JSON document as the answer, turned into YAML when that was asked for."""
+    if form.yaml:
+        text = yaml.safe_dump(msgspec.json.decode(body), default_flow_style=False, sort_keys=True)
+        return Response(status, text.encode(), "application/yaml", headers)
+    return Response(status, body, headers=headers)
+
+
+def _number(text: str, name: str) -> int:
+    if not text:
+        return 0
+    try:
+        return max(0, int(text))
+    except ValueError:
+        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax ({name})') from None
+
+
+def parse_revision(text: str) -> int:
+    """A resourceVersion parameter; 0 when it is not given.
+
+    Raises:
+        Invalid: it is no number.
+    """
+    if not text:
+        return 0
+    if not text.isdecimal():
+        message = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise Invalid(
+            f"resourceVersion: {message}", Details(causes=(Cause("FieldValueInvalid", message, "resourceVersion"),))
+        )
+    return int(text)
+
+
+def _check_versions(query: Any, continued: bool, newest: int) -> None:
+    """The rules for resourceVersion and resourceVersionMatch (API Concepts, "Semantics for get and list")."""
+    text = query.get("resourceVersion", [""])[-1]
+    match = query.get("resourceVersionMatch", [""])[-1]
+    revision = parse_revision(text)
+    problem = ""
+    if match and match not in ("Exact", "NotOlderThan"):
+        problem = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan"'
+    elif match and not text:
+        problem = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+    elif match and continued:
+        problem = "Forbidden: resourceVersionMatch is forbidden when continue is provided"
+    elif match == "Exact" and revision == 0:
+        problem = 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+    if problem:
+        reason = "FieldValueNotSupported" if problem.startswith("Uns") else "FieldValueForbidden"
+        cause = Cause(reason, problem, "resourceVersionMatch")
+        raise Invalid(
+            f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: {problem}',
+            Details(group="meta.k8s.io", kind="ListOptions", causes=(cause,)),
+        )
+    if revision > newest:
+        raise Timeout(
+            f"Too large resource version: {revision}, current: {newest}",
+            Details(
+                causes=(Cause("ResourceVersionTooLarge", "Too large resource version", ""),), retry_after_seconds=1
+            ),
+        )

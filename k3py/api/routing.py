@@ -1,0 +1,75 @@
+"""What a request asks for, read from its method, path and query.
+
+Kubernetes' URL scheme (Kubernetes API Concepts, "Resource URIs"): ``/api/v1`` or ``/apis/<group>/<version>``, then
+``namespaces/<namespace>``, resource, name, subresource. The verb is what authorization and metrics speak of.
+"""
+
+from dataclasses import dataclass
+
+from k3py.model.registry import Kind, Registry
+
+_VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A resource request. ``namespace`` is empty for cluster-wide resources and for all namespaces."""
+
+    kind: Kind
+    verb: str
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    rest: str = ""
+
+    @property
+    def resource(self) -> str:
+        """``pods/log``: as authorization names it."""
+        return f"{self.kind.plural}/{self.subresource}" if self.subresource else self.kind.plural
+
+
+def is_true(value: str) -> bool:
+    """A boolean query parameter, as Go's ``strconv.ParseBool`` reads it; anything else counts as false."""
+    return value in ("1", "t", "T", "true", "TRUE", "True")
+
+
+class Router:
+    """Finds the resource that a path names."""
+
+    def __init__(self, kinds: Registry) -> None:
+        self._kinds = kinds
+
+    def match(self, method: str, path: str, *, watch: bool) -> Target | None:
+        """The resource a request asks for; None when the path names no resource that is served.
+
+        ``watch`` says that the query asks for a watch.
+        """
+        parts = [part for part in path.split("/") if part]
+        if len(parts) > 2 and parts[0] == "api":
+            group, version, rest = "", parts[1], parts[2:]
+        elif len(parts) > 3 and parts[0] == "apis":
+            group, version, rest = parts[1], parts[2], parts[3:]
+        else:
+            return None
+        namespace = ""
+        # /namespaces/x/status is a subresource of the namespace, /namespaces/x/pods a resource in it.
+        if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in ("status", "finalize"):
+            namespace, rest = rest[1], rest[2:]
+        kind = self._kinds.resource(group, version, rest[0])
+        if kind is None or (namespace and not kind.namespaced):
+            return None
+        name = rest[1] if len(rest) > 1 else ""
+        subresource = rest[2] if len(rest) > 2 else ""
+        if subresource and subresource not in kind.subresources:
+            return None
+        verb = _verb(method, bool(name), watch)
+        return Target(kind, verb, namespace, name, subresource, "/".join(rest[3:]))
+
+
+def _verb(method: str, named: bool, watch: bool) -> str:
+    verb = _VERBS.get(method, method.lower())
+    if named:
+        return verb
+    if verb == "get":
+        return "watch" if watch else "list"
+    return "deletecollection" if verb == "delete" else verb
