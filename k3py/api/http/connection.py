@@ -359,7 +359,7 @@ class Connection(asyncio.Protocol):
         self._enter(Phase.TAKEN, NEVER)
         extra = b"Audit-Id: %b\r\n" % request.audit_id.encode("latin-1", "replace") if request.audit_id else b""
         self._transport.write(head + extra + b"\r\n")
-        self._flow = self._taken = taken = TakenConnection(self._transport, self._close)
+        self._flow = self._taken = taken = TakenConnection(self._transport, self._close, self._shared.tasks)
         if self._full:
             taken.pause()
         if self._reading_paused:

@@ -1,7 +1,10 @@
 """What stands between a long-lived writer and its socket: back-pressure, bounds, and the news that the peer is gone."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from k3py.base.tasks import Tasks
 
 
 class Flow:
@@ -92,10 +95,11 @@ class ChunkedWriter(Flow):
 class TakenConnection(Flow):
     """A connection after ``101`` (``messages.RawConnection``)."""
 
-    def __init__(self, transport: asyncio.Transport, end: Callable[[], None]) -> None:
+    def __init__(self, transport: asyncio.Transport, end: Callable[[], None], tasks: Tasks) -> None:
         super().__init__(transport)
         self.on_data: Callable[[bytes], None] | None = None
         self._end = end
+        self._tasks = tasks
 
     def receive(self, data: bytes) -> None:
         """Bytes from the socket."""
@@ -114,6 +118,10 @@ class TakenConnection(Flow):
     def resume_reading(self) -> None:
         if not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run ``work`` in the background."""
+        return self._tasks.start(work, name)
 
     def close(self) -> None:
         """Send what was written, then close."""

@@ -1,10 +1,11 @@
 """Requests and the three forms of an answer: a whole response, a stream, an upgrade to another protocol."""
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, unquote
 
 from k3py.model.errors import BadRequest, Problem
@@ -331,6 +332,10 @@ class RawConnection(Protocol):
         ...
 
     def resume_reading(self) -> None: ...
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run ``work`` in the background; it is cancelled when the server has stopped."""
+        ...
 
     def close(self) -> None:
         """Send what was written, then close."""
