@@ -187,8 +187,9 @@ class ContainerConfig:
 class ContainerState(enum.Enum):
     """CREATED: made, its command not yet run. RUNNING. EXITED: ended, code known (or known to be unknowable).
 
-    UNKNOWN with a ``pid``: an orphan, it runs on without the process that would tell its exit code. UNKNOWN without:
-    lost (half made when a crash came, or gone with a reboot). An orphan becomes EXITED when it ends.
+    UNKNOWN with a ``pid``: an orphan, it runs on without the process that would tell its exit code; when it ends it
+    is EXITED. UNKNOWN without a pid: half made when a crash came; only removing helps. A started container that is
+    gone without leaving its code (a reboot) is EXITED with ``EXIT_CODE_UNKNOWN`` and ``ContainerStatusUnknown``.
     """
 
     CREATED = "created"
