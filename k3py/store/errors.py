@@ -20,11 +20,19 @@ class StoreError(Exception):
 
 
 class AlreadyExistsInStore(StoreError):
-    """The key is taken."""
+    """The key is taken, by a record at ``revision``."""
+
+    def __init__(self, message: str, revision: int = 0) -> None:
+        super().__init__(message)
+        self.revision = revision
 
 
 class Stale(StoreError):
-    """The record is not at the expected revision, or gone."""
+    """The record is not at the expected revision but at ``revision``, or gone (0)."""
+
+    def __init__(self, message: str, revision: int = 0) -> None:
+        super().__init__(message)
+        self.revision = revision
 
 
 class TooOld(StoreError):

@@ -379,9 +379,12 @@ class Refusal:
 def _refusal(operation: Operation, latest: Record | None) -> StoreError | None:
     what = f"{operation.collection} {operation.namespace}/{operation.name}"
     if isinstance(operation, Create):
-        return None if latest is None else AlreadyExistsInStore(f"{what} exists at revision {latest.revision}")
+        if latest is None:
+            return None
+        return AlreadyExistsInStore(f"{what} exists at revision {latest.revision}", latest.revision)
     if latest is None:
         return Stale(f"{what} is gone")
     if latest.revision != operation.expected_revision:
-        return Stale(f"{what} is at revision {latest.revision}, not {operation.expected_revision}")
+        found = f"{what} is at revision {latest.revision}, not {operation.expected_revision}"
+        return Stale(found, latest.revision)
     return None
