@@ -14,6 +14,7 @@ from k3py.api.routing import Target
 from k3py.api.selection import selection
 from k3py.model.errors import BadRequest, Cause, Details, Expired, Invalid, Timeout
 from k3py.model.registry import Kind
+from k3py.objects.collections import collection_name
 from k3py.objects.service import Objects
 from k3py.store.errors import TooOld
 from k3py.store.records import Listing, Record
@@ -64,23 +65,27 @@ class Reader:
             parsed = paging.parse_token(token)
             revision, after = parsed.rv, (parsed.namespace, parsed.name)
             try:
-                records: Sequence[Record] = self._store.list_at(target.kind.plural, namespace, revision)
+                records: Sequence[Record] = self._store.list_at(collection_name(target.kind), namespace, revision)
             except TooOld:
                 raise Expired(TOO_OLD) from None
         elif limit:
-            (revision, records), after = self._store.snapshot(target.kind.plural, namespace), None
+            (revision, records), after = self._store.snapshot(collection_name(target.kind), namespace), None
         else:
-            records, revision, after = self._store.list(target.kind.plural, namespace), self._store.revision, None
-        if not chosen.is_everything:
-            records = [each for each in records if chosen.admits(each, each)]
-        piece = paging.page(records, limit, after, revision, exact=chosen.is_everything)
+            records, revision, after = (
+                self._store.list(collection_name(target.kind), namespace),
+                self._store.revision,
+                None,
+            )
+        if not chosen.everything:
+            records = [each for each in records if chosen.has(each)]
+        piece = paging.page(records, limit, after, revision, exact=chosen.everything)
         metadata = table.list_metadata(str(revision), piece.continue_token, piece.remaining)
         return render_list(target.kind, piece.records, metadata, form, self._now())
 
     def _whole(self, target: Target) -> bytes:
         """The plain list of everything. Its items are joined once per change of the collection."""
         kind = target.kind
-        listing = self._store.list(kind.plural, target.namespace or None)
+        listing = self._store.list(collection_name(kind), target.namespace or None)
         items = joined(listing)
         return b'{"kind":"%bList","apiVersion":"%b","metadata":{"resourceVersion":"%d"},"items":[%b]}' % (
             kind.name.encode(),

@@ -16,11 +16,13 @@ from k3py.api.http.messages import BodyWriter, Request, StreamResponse
 from k3py.api.negotiation import Form, Wanted, wanted
 from k3py.api.reading import Now, parse_revision
 from k3py.api.routing import Target, is_true
-from k3py.api.selection import Selection, selection
+from k3py.api.selection import selection
 from k3py.model.errors import Cause, Details, Expired, Invalid, Problem
 from k3py.model.registry import Kind
+from k3py.objects.collections import collection_name
+from k3py.objects.watching import Selected
 from k3py.store.errors import TooOld
-from k3py.store.records import Change, Changes, ChangeType, Record
+from k3py.store.records import Change, Changes, Record
 from k3py.store.store import Store
 from k3py.store.watches import Watch
 
@@ -35,7 +37,7 @@ INITIAL_PIECE = 500
 class WatchOptions:
     """What a watch's query asks for. ``since`` None: begin with all that is there."""
 
-    selection: Selection
+    selection: Selected
     since: int | None
     send_initial: bool
     initial_bookmark: bool
@@ -87,16 +89,6 @@ def _check_initial(asked: str, match: str) -> None:
         )
 
 
-def audience(change: Change, chosen: Selection) -> ChangeType | None:
-    """What a change is to a watcher with selectors: entering is ADDED, leaving DELETED, None is nothing to it."""
-    was = change.previous is not None and chosen.admits(change.record, change.previous)
-    if change.type is ChangeType.DELETED:
-        return ChangeType.DELETED if was else None
-    if chosen.admits(change.record, change.record):
-        return ChangeType.MODIFIED if was else ChangeType.ADDED
-    return ChangeType.DELETED if was else None
-
-
 class Frames:
     """Renders changes for one watcher: plain objects, table rows or metadata."""
 
@@ -110,10 +102,8 @@ class Frames:
     def plain(self) -> bool:
         return self._form.form is Form.OBJECT
 
-    def change(self, kind: ChangeType, change: Change) -> bytes:
-        if self.plain:
-            return change.frame() if kind is change.type else self.event(kind.value, change.record.raw)
-        return self.event(kind.value, self._rendered(change.record))
+    def change(self, change: Change) -> bytes:
+        return change.frame() if self.plain else self.event(change.type.value, self._rendered(change.record))
 
     def added(self, record: Record) -> bytes:
         return self.event("ADDED", record.raw if self.plain else self._rendered(record))
@@ -195,7 +185,7 @@ class _Stream:
         if self._options.send_initial:
             since = await self._send_initial()
         try:
-            watch = self._store.watch(self._kind.plural, self._namespace, since, self._deliverer())
+            watch = self._store.watch(collection_name(self._kind), self._namespace, since, self._deliverer())
         except TooOld:
             self._writer.write(self._frames.error(Expired("too old resource version: the changes since are gone")))
             return
@@ -205,11 +195,11 @@ class _Stream:
             watch.close()
 
     async def _send_initial(self) -> int:
-        listing, revision = self._store.list(self._kind.plural, self._namespace), self._store.revision
+        listing, revision = self._store.list(collection_name(self._kind), self._namespace), self._store.revision
         chosen = self._options.selection
         for start in range(0, len(listing), INITIAL_PIECE):
             piece = listing[start : start + INITIAL_PIECE]
-            frames = [self._frames.added(each) for each in piece if chosen.admits(each, each)]
+            frames = [self._frames.added(each) for each in piece if chosen.has(each)]
             if frames:
                 self._writer.write(b"".join(frames))
                 await self._writer.drain()
@@ -227,15 +217,11 @@ class _Stream:
                 write(b"".join([change.frame() for change in changes]))
 
         def selected(changes: Sequence[Change]) -> None:
-            parts = []
-            for change in changes:
-                kind = audience(change, chosen)
-                if kind is not None:
-                    parts.append(frames.change(kind, change))
+            parts = [frames.change(seen) for change in changes if (seen := chosen.seen(change)) is not None]
             if parts:
                 write(b"".join(parts))
 
-        return everything if frames.plain and chosen.is_everything else selected
+        return everything if frames.plain and chosen.everything else selected
 
     async def _until_ended(self, watch: Watch) -> None:
         while watch.is_open and not self._ended.is_set():

@@ -11,14 +11,14 @@ from k3py.api.negotiation import wanted
 from k3py.api.reading import Now, answer, render_list
 from k3py.api.reviews import Reviews
 from k3py.api.routing import Target
-from k3py.api.selection import selection
+from k3py.api.selection import selectors
 from k3py.model import codec
-from k3py.model.errors import BadRequest, Invalid, UnsupportedMediaType
+from k3py.model.errors import BadRequest, Details, Invalid, MethodNotAllowed
 from k3py.model.generated import autoscaling_v1, core_v1, meta_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.model.user import User
-from k3py.objects.decode import decode_body
+from k3py.objects.decode import decode_body, decode_options
 from k3py.objects.options import FieldValidation, Patch, PatchType, WriteOptions, Written, patch_type
 from k3py.objects.service import Objects
 
@@ -128,11 +128,13 @@ class Writer:
 
     async def delete_collection(self, request: Request, target: Target, user: User) -> Response:
         """Delete all objects that the query selects."""
-        chosen = selection(request.query, target.kind)
+        if target.kind.namespaced and not target.namespace:
+            raise MethodNotAllowed("the server does not allow this method on the requested resource", Details())
+        labels, fields = selectors(request.query, target.kind)
         records = await self._objects.delete_collection(
-            target.kind, target.namespace or None, chosen.labels, chosen.fields, _delete_options(request), user
+            target.kind, target.namespace, _delete_options(request), user, labels, fields
         )
-        metadata = {"resourceVersion": str(self._objects.revision)}
+        metadata = {"resourceVersion": str(self._objects.store.revision)}
         return render_list(target.kind, records, metadata, wanted(request), self._now())
 
     async def bind(self, request: Request, target: Target, user: User) -> Response:
@@ -188,10 +190,7 @@ def _delete_options(request: Request) -> meta_v1.DeleteOptions:
         UnsupportedMediaType: its type is unknown.
     """
     if request.body:
-        obj, _ = decode_body(DELETE_OPTIONS, request.body, media_type(request), FieldValidation.IGNORE)
-        if not isinstance(obj, meta_v1.DeleteOptions):
-            raise UnsupportedMediaType("the body of a delete has to be DeleteOptions")
-        return obj
+        return decode_options(meta_v1.DeleteOptions, request.body, media_type(request))
     query = request.query
     plain: dict[str, Any] = {}
     for name in ("propagationPolicy",):
@@ -206,6 +205,3 @@ def _delete_options(request: Request) -> meta_v1.DeleteOptions:
         except ValueError:
             raise BadRequest(f'cannot read gracePeriodSeconds: parsing "{grace}": invalid syntax') from None
     return codec.convert(meta_v1.DeleteOptions, plain)[0]
-
-
-DELETE_OPTIONS = Kind(meta_v1.DeleteOptions, "", stored=False)

@@ -1,0 +1,174 @@
+"""Settings of a daemon: flags, then environment (``K3PY_*``), then YAML files, then defaults.
+
+A settings class is a frozen dataclass. A field ``tls_san`` is the flag ``--tls-san``, the variable ``K3PY_TLS_SAN`` and
+the YAML key ``tls-san``; its ``help`` metadata is what ``--help`` and the documentation say.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+T = TypeVar("T")
+SECRETS = ("token",)
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be used: which, where it came from, and why."""
+
+
+def setting(default: Any, text: str) -> Any:
+    """A field of a settings class: its default and what it is for."""
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """``k3py server``."""
+
+    bind_address: str = setting("0.0.0.0", "address the API listens on")
+    port: int = setting(6443, "port of the API and of the tunnel")
+    store: str = setting(
+        "", "where the state is kept: a folder, s3://bucket/prefix or memory: (default: a folder)"
+    )
+    token: str = setting("", "join token's secret for servers; made at the first start when it is not given")
+    tls_san: tuple[str, ...] = setting((), "further names and addresses for the server's certificate")
+    node_name: str = setting("", "this host's name in the cluster (default: the host name)")
+    token_auth_file: str = setting(
+        "", 'file of static bearer tokens in Kubernetes\' form: token,user,uid,"group1,group2"'
+    )
+    api_only: bool = setting(False, "serve the API without scheduler and controllers")
+    node_monitor_grace_seconds: float = setting(40.0, "a node silent for longer is taken for unreachable")
+    log_level: str = setting("info", "debug, info, warning or error")
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """``k3py agent``."""
+
+    server: str = setting("", "URL of a server, https://host:6443")
+    token: str = setting("", "join token: k3py1.<hash of the CA>.<secret>; needed until the node has its certificate")
+    node_name: str = setting("", "this node's name (default: the host name)")
+    node_ip: str = setting("", "address other nodes reach this one by (default: the one the default route uses)")
+    node_label: tuple[str, ...] = setting((), "labels for the node, key=value")
+    node_taint: tuple[str, ...] = setting((), "taints for the node at its registration, key=value:Effect")
+    runtime: str = setting("", "OCI runtime command: crun, runc or youki (default: the first that works here)")
+    lease_seconds: float = setting(10.0, "how often the node says that it is alive")
+    max_pods: int = setting(250, "pods this node takes")
+    log_level: str = setting("info", "debug, info, warning or error")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value came from: a flag, a variable, a file, or the default."""
+
+    value: Any
+    source: str
+
+
+def key_of(name: str) -> str:
+    """``tls_san`` -> ``tls-san``."""
+    return name.replace("_", "-")
+
+
+def variable_of(name: str) -> str:
+    """``tls_san`` -> ``K3PY_TLS_SAN``."""
+    return "K3PY_" + name.upper()
+
+
+def config_files(main: Path) -> list[Path]:
+    """A configuration file and its drop-ins (``config.yaml.d/*.yaml``) that exist, in the order they apply."""
+    drop_ins = sorted(main.with_name(main.name + ".d").glob("*.yaml"))
+    return [each for each in (main, *drop_ins) if each.is_file()]
+
+
+def load(
+    kind: type[T],
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    files: Sequence[Path] = (),
+) -> tuple[T, dict[str, Origin]]:
+    """The settings, and where each value came from.
+
+    ``flags`` holds only those that were given.
+
+    Raises:
+        BadSetting: a key is unknown, or a value has the wrong type.
+    """
+    known: dict[str, dataclasses.Field[Any]] = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+    origins = {name: Origin(each.default, "default") for name, each in known.items()}
+    for path in files:
+        for key, value in _read(path).items():
+            name = str(key).replace("-", "_")
+            if name not in known:
+                raise BadSetting(f"cannot use {path}: unknown setting {key!r}{_nearest(name, known)}")
+            origins[name] = Origin(_typed(known[name], value, f"{key} in {path}"), str(path))
+    for name in known:
+        text = environment.get(variable_of(name))
+        if text is not None:
+            origins[name] = Origin(_typed(known[name], text, variable_of(name)), variable_of(name))
+    for name, value in flags.items():
+        origins[name] = Origin(_typed(known[name], value, f"--{key_of(name)}"), f"--{key_of(name)}")
+    return kind(**{name: each.value for name, each in origins.items()}), origins
+
+
+def _read(path: Path) -> dict[Any, Any]:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadSetting(f"cannot read {path}: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise BadSetting(f"cannot use {path}: it has to be a mapping of settings")
+    return content
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {key_of(near[0])!r}?" if near else ""
+
+
+def _typed(each: "dataclasses.Field[Any]", value: Any, where: str) -> Any:
+    kind = each.type
+    if kind == tuple[str, ...]:
+        items = value.split(",") if isinstance(value, str) else value
+        if not isinstance(items, list | tuple):
+            raise BadSetting(f"cannot use {where}: it has to be a list")
+        return tuple(str(item).strip() for item in items if str(item).strip())
+    if kind is bool:
+        return _boolean(value, where)
+    if kind is str:
+        if isinstance(value, dict | list):
+            raise BadSetting(f"cannot use {where}: it has to be text")
+        return str(value)
+    assert kind in (int, float)
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        return kind(value)
+    except (TypeError, ValueError):
+        raise BadSetting(f"cannot use {where}: {value!r} is no number") from None
+
+
+def _boolean(value: Any, where: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+    try:
+        return words[str(value).lower()]
+    except KeyError:
+        raise BadSetting(f"cannot use {where}: {value!r} is neither true nor false") from None
+
+
+def describe(origins: Mapping[str, Origin]) -> str:
+    """Every value and where it came from, for ``--print-config``. Secrets are not shown."""
+    lines = []
+    for name, origin in origins.items():
+        value = "(hidden)" if name in SECRETS and origin.value else origin.value
+        lines.append(f"{key_of(name)}: {value!r}  # {origin.source}")
+    return "\n".join(lines)
