@@ -84,8 +84,11 @@ class PipedExec:
         self._process = process
         self._said = b""
         self._chunks: asyncio.Queue[tuple[Channel, bytes]] = asyncio.Queue(CHUNKS_AHEAD_MAX)
-        self._pumps = asyncio.gather(self._pump(Channel.STDOUT), self._pump(Channel.STDERR))
+        self._pumps = asyncio.ensure_future(self._pump_both())
         self._ended = asyncio.ensure_future(self._end())
+
+    async def _pump_both(self) -> None:
+        await asyncio.gather(self._pump(Channel.STDOUT), self._pump(Channel.STDERR))
 
     async def _pump(self, channel: Channel) -> None:
         stream = self._process.stdout if channel is Channel.STDOUT else self._process.stderr
@@ -139,8 +142,9 @@ class PipedExec:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         self._pumps.cancel()
-        with contextlib.suppress(CannotExec, asyncio.CancelledError):
-            await self._ended
+        await asyncio.wait((self._pumps, self._ended))
+        with contextlib.suppress(CannotExec):
+            self._ended.result()
 
 
 class TerminalExec:

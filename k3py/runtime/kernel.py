@@ -35,7 +35,7 @@ IN_CLOSE_WRITE: Final = 0x8
 IN_MOVED_TO: Final = 0x80
 IN_CREATE: Final = 0x100
 IN_DELETE_SELF: Final = 0x400
-IN_MOVE_SELF: Final = 0x800
+IN_IGNORED: Final = 0x8000
 
 
 def _check(result: int, what: str) -> int:
@@ -98,6 +98,16 @@ def inotify_names(data: bytes) -> list[str]:
             names.append(os.fsdecode(name))
         offset += 16 + length
     return names
+
+
+def inotify_watch_ended(data: bytes) -> bool:
+    """Whether what was read from an inotify descriptor says that a watch ended: its file or folder was removed."""
+    offset = 0
+    while offset + 16 <= len(data):
+        if int.from_bytes(data[offset + 4 : offset + 8], "little") & (IN_IGNORED | IN_DELETE_SELF):
+            return True
+        offset += 16 + int.from_bytes(data[offset + 12 : offset + 16], "little")
+    return False
 
 
 def mount_points_below(folder: Path, mountinfo: str) -> list[str]:
