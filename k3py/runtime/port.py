@@ -1,18 +1,7 @@
 """What the agent asks of anything that runs containers. The OCI runtime and the fake keep these promises.
 
 Everything may be repeated: a step that is already done succeeds again. What is seen comes from ``Runtime.list``, which
-reads records and the machine and remembers nothing, so it tells the truth after any crash.
-
-The errors a caller can act on::
-
-    RuntimeProblem
-    ├── NoSuchSandbox      start it first
-    ├── NoSuchContainer    create it first
-    ├── WrongState         the container is past (or before) what was asked
-    ├── CannotStart        the runtime refused; `reason` is what Kubernetes shows in `state.waiting.reason`
-    ├── CannotExec         the command could not be started in the container; `exit_code` as a shell would say it
-    ├── TimedOut           the command was ended because its time was over
-    └── NotSupported       this host or runtime cannot do it at all
+reads records and the machine and remembers nothing, so it tells the truth after any crash. Errors are those of problems.py.
 """
 
 import enum
@@ -22,50 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+from k3py.runtime.problems import CannotExec as CannotExec
+from k3py.runtime.problems import CannotStart as CannotStart
+from k3py.runtime.problems import NoSuchContainer as NoSuchContainer
+from k3py.runtime.problems import NoSuchSandbox as NoSuchSandbox
+from k3py.runtime.problems import NotSupported as NotSupported
+from k3py.runtime.problems import RuntimeProblem as RuntimeProblem
+from k3py.runtime.problems import TimedOut as TimedOut
+from k3py.runtime.problems import WrongState as WrongState
+
 # An exec'd probe's or hook's output is shown to people, never processed: kubelet keeps 10 KiB, we keep a little more.
 EXEC_OUTPUT_BYTES_MAX: Final = 16 * 1024
 # What Kubernetes reports when nobody can know a container's exit code (kubelet: ContainerStatusUnknown).
 EXIT_CODE_UNKNOWN: Final = 137
-
-
-class RuntimeProblem(Exception):
-    """Something the runtime could not do; the message says what, on what, and why."""
-
-
-class NoSuchSandbox(RuntimeProblem):
-    """No sandbox of that pod uid exists here."""
-
-
-class NoSuchContainer(RuntimeProblem):
-    """No container of that id exists here."""
-
-
-class WrongState(RuntimeProblem):
-    """The container's state does not allow it (start of an ended one, exec into one that does not run)."""
-
-
-class CannotStart(RuntimeProblem):
-    """The container cannot be made or started. ``reason``: ``CreateContainerError`` or ``RunContainerError``."""
-
-    def __init__(self, message: str, reason: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-
-
-class CannotExec(RuntimeProblem):
-    """The command could not be started: 126 not executable, 127 not found, as POSIX shells have it."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
-class TimedOut(RuntimeProblem):
-    """The time given was over; the command has been killed."""
-
-
-class NotSupported(RuntimeProblem):
-    """This host, or this runtime, cannot do it."""
 
 
 @dataclass(frozen=True)
