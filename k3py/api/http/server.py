@@ -168,10 +168,10 @@ class HttpServer:
                 ssl_handshake_timeout=self._limits.handshake_seconds if context else None,
                 ssl_shutdown_timeout=_TLS_CLOSE_SECONDS if context else None,
             )
-        except (OSError, asyncio.CancelledError) as error:
+        except BaseException as error:
             if not connection.was_made:
                 self._gate.leave(address)  # the loop has closed the socket already
-            if isinstance(error, asyncio.CancelledError):
+            if not isinstance(error, OSError):
                 raise
             log.debug("no TLS session with %s: %s", address, error)
 
