@@ -5,13 +5,13 @@ of pods, so that the question costs a look-up.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from k3py.api.authorization import Attributes
 from k3py.model import codec
 from k3py.model.generated import core_v1
 from k3py.model.user import User
-from k3py.store.records import Change, ChangeType
+from k3py.store.records import Change, ChangeType, Record
 
 _READ = ("get", "list", "watch")
 Reference = tuple[str, str, str]
@@ -25,16 +25,25 @@ class NodeReferences:
         self._pods: dict[tuple[str, str], tuple[str, tuple[Reference, ...]]] = {}
         self._named: dict[str, Counter[Reference]] = defaultdict(Counter)
 
+    def begin(self, pods: Iterable[Record]) -> None:
+        """Take in the pods there are."""
+        for record in pods:
+            self._look_at(record)
+
     def deliver(self, changes: Sequence[Change]) -> None:
         """Take in a batch of pod changes (a store watch's ``deliver``)."""
         for change in changes:
-            record = change.record
-            key = (record.namespace, record.name)
-            self._forget(key)
-            if change.type is not ChangeType.DELETED:
-                pod = codec.decode(core_v1.Pod, record.raw)
-                if pod.spec.node_name:
-                    self._remember(key, pod.spec.node_name, tuple(references(pod)))
+            if change.type is ChangeType.DELETED:
+                self._forget((change.record.namespace, change.record.name))
+            else:
+                self._look_at(change.record)
+
+    def _look_at(self, record: Record) -> None:
+        key = (record.namespace, record.name)
+        self._forget(key)
+        pod = codec.decode(core_v1.Pod, record.raw)
+        if pod.spec.node_name:
+            self._remember(key, pod.spec.node_name, tuple(references(pod)))
 
     def _forget(self, key: tuple[str, str]) -> None:
         node, named = self._pods.pop(key, ("", ()))

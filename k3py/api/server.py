@@ -4,7 +4,7 @@ Resources come from the registry of kinds and share the table of verbs below; ev
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from enum import Enum, auto
+from dataclasses import dataclass
 
 from k3py.api.authentication import Authenticator
 from k3py.api.authorization import Attributes, Authorizer, refusal
@@ -24,23 +24,13 @@ Handled = Answer | Awaitable[Answer]
 NO_SUCH_RESOURCE = "the server could not find the requested resource"
 
 
-class May(Enum):
-    """Who may use a route that is no resource."""
-
-    ANYONE = auto()
-    AUTHORIZED = auto()
-
-
+@dataclass(frozen=True)
 class Extra:
-    """A further route: an exact method and path, who may, and what answers. ``daemons`` adds joining and the tunnel."""
+    """A further route: an exact method and path. What answers it checks by itself who asks (joining, the tunnel)."""
 
-    def __init__(
-        self, method: str, path: str, may: May, do: Callable[[Request, User], Answer | Awaitable[Answer]]
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.may = may
-        self.do = do
+    method: str
+    path: str
+    do: Callable[[Request], Handled]
 
 
 class Api:
@@ -103,8 +93,11 @@ class Api:
         Raises:
             Problem: the request is refused; the server answers with its Status.
         """
-        user = self._authenticator.user(request)
         path = request.path
+        extra = self._extras.get((request.method, path))
+        if extra is not None:
+            return extra.do(request)
+        user = self._authenticator.user(request)
         query = request.query
         watch = is_true(query["watch"][-1]) if "watch" in query else False
         target = self._router.match(request.method, path, watch=watch)
@@ -134,11 +127,6 @@ class Api:
         return handler(request, target, user)
 
     def _other(self, request: Request, path: str, user: User) -> Handled:
-        extra = self._extras.get((request.method, path))
-        if extra is not None:
-            if extra.may is not May.ANYONE:
-                self._authorize_path(request, path, user)
-            return extra.do(request, user)
         if request.method not in ("GET", "HEAD"):
             raise NotFound(NO_SUCH_RESOURCE, Details())
         if path in ("/healthz", "/livez", "/readyz") or path.startswith(("/healthz/", "/livez/", "/readyz/")):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Paths:
-    """The four folders. ``instance_id`` tells apart clusters that share one host."""
+    """The four folders below ``root``. ``instance_id`` tells apart clusters that share one host."""
 
+    root: Path
     config: Path
     state: Path
     log: Path
@@ -25,6 +26,7 @@ class Paths:
         base = Path(root or "/").resolve()
         instance_id = hashlib.sha256(str(base).encode()).hexdigest()[:8]
         return cls(
+            root=base,
             config=base / "etc/k3py",
             state=base / "var/lib/k3py",
             log=base / "var/log/k3py",
@@ -48,6 +50,10 @@ class Paths:
     @property
     def server_token(self) -> Path:
         return self.state / "server/token"
+
+    @property
+    def agent_token(self) -> Path:
+        return self.state / "server/agent-token"
 
     @property
     def agent_state(self) -> Path:

@@ -32,9 +32,7 @@ class ServerSettings:
 
     bind_address: str = setting("0.0.0.0", "address the API listens on")
     port: int = setting(6443, "port of the API and of the tunnel")
-    store: str = setting(
-        "", "where the state is kept: a folder, s3://bucket/prefix or memory: (default: a folder)"
-    )
+    store: str = setting("", "where the state is kept: a folder, s3://bucket/prefix or memory: (default: a folder)")
     token: str = setting("", "join token's secret for servers; made at the first start when it is not given")
     tls_san: tuple[str, ...] = setting((), "further names and addresses for the server's certificate")
     node_name: str = setting("", "this host's name in the cluster (default: the host name)")

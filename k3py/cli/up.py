@@ -1,0 +1,135 @@
+"""``k3py up``: a cluster on this host, with one command."""
+
+import json
+import os
+import socket
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+import typer
+import yaml
+
+from k3py.base.paths import Paths, write_private
+from k3py.cli.app import Failure, app
+from k3py.cli.processes import start_daemon, status_of, wait_for
+from k3py.client.kubeconfig import load_kubeconfig
+from k3py.daemons.settings import BadSetting, ServerSettings, config_files, load
+from k3py.runtime.conmon import find_conmon
+from k3py.runtime.port import NotSupported
+from k3py.runtime.runc import choose_runtime
+
+READY_SECONDS = 60.0
+PORTS_TRIED = 100
+TOOLS = "apt-get install runc conmon"
+
+
+@app.command()
+def up(
+    port: int = typer.Option(
+        0, help="Port of the API [default: 6443, or the next one that is free]", show_default=False
+    ),
+    node_name: str = typer.Option("", help="This node's name [default: the host name]", show_default=False),
+    wait_seconds: float = typer.Option(READY_SECONDS, "--wait", help="How long to wait until the node is Ready."),
+) -> None:
+    """Start a cluster on this host: server and agent as sessions of their own. Waits until the node is Ready.
+
+    Running it again changes nothing.
+    """
+    _check_host()
+    paths = Paths.from_environment()
+    started = time.monotonic()
+    url = _server(paths, port, wait_seconds)
+    name = node_name or socket.gethostname().lower()
+    _agent(paths, url, name, wait_seconds)
+    typer.echo(f"The cluster is ready after {time.monotonic() - started:.1f} s: node {name}, API {url}")
+    typer.echo(f"The administrator's kubeconfig is {paths.admin_kubeconfig}")
+
+
+def _check_host() -> None:
+    """Containers need root and three programs.
+
+    Raises:
+        Failure: what is missing, and how to get it.
+    """
+    if os.geteuid() != 0:
+        raise Failure("cannot start a cluster: containers need root; try 'sudo k3py up'")
+    try:
+        choose_runtime(hybrid=False)
+        find_conmon()
+    except NotSupported as error:
+        raise Failure(f"{error} (on Debian: {TOOLS}; 'k3py doctor' checks everything)") from None
+
+
+def _server(paths: Paths, port: int, seconds: float) -> str:
+    """The server's URL; started unless it runs."""
+    status = status_of(paths, "server")
+    running = status.read()
+    if running is None:
+        chosen = _choose_port(paths, port)
+        typer.echo(f"Starting the server on port {chosen}")
+        process = start_daemon(paths, "server", ["--port", str(chosen)], {})
+        wait_for("the server", lambda: status.read(), process, paths.log / "server.log", seconds)
+        running = status.read() or {}
+    elif port and running["port"] != port:
+        raise Failure(f"the server runs on port {running['port']} already; 'k3py down' stops it")
+    return str(running["url"])
+
+
+def _choose_port(paths: Paths, asked: int) -> int:
+    """The asked port, the configured one, or a free one, which is then written down for the next start."""
+    settings, origins = load(ServerSettings, {}, os.environ, config_files(paths.config / "config.yaml"))
+    if asked:
+        return asked
+    if origins["port"].source != "default":
+        return settings.port
+    for port in range(settings.port, settings.port + PORTS_TRIED):
+        if _is_free(settings.bind_address, port):
+            chosen = yaml.safe_dump({"port": port})
+            write_private(paths.config / "config.yaml.d/port.yaml", f"# chosen by 'k3py up'\n{chosen}".encode(), 0o644)
+            return port
+    raise BadSetting(f"cannot choose a port: {settings.port} to {settings.port + PORTS_TRIED - 1} are all in use")
+
+
+def _is_free(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError:
+            return False
+    return True
+
+
+def _agent(paths: Paths, url: str, name: str, seconds: float) -> None:
+    """Start the agent unless it runs, and wait until its node is Ready."""
+    log = paths.log / "agent.log"
+    process = None
+    if status_of(paths, "agent").read() is None:
+        typer.echo(f"Starting the agent of node {name}")
+        token = paths.agent_token.read_text().strip()
+        process = start_daemon(paths, "agent", ["--server", url, "--node-name", name], {"K3PY_TOKEN": token})
+    ready = _Node(paths.admin_kubeconfig, name)
+    wait_for(f"node {name}", ready.is_ready, process, log, seconds)
+
+
+class _Node:
+    """Asks the API whether a node is Ready."""
+
+    def __init__(self, kubeconfig: Path, name: str) -> None:
+        access = load_kubeconfig(kubeconfig)
+        self._context: ssl.SSLContext = access.tls()
+        self._url = f"{access.server}/api/v1/nodes/{name}"
+
+    def is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(self._url, context=self._context, timeout=5) as answer:
+                node: Mapping[str, object] = json.load(answer)
+        except (urllib.error.URLError, OSError, ValueError):
+            return False
+        status = node.get("status")
+        conditions = status.get("conditions", []) if isinstance(status, dict) else []
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

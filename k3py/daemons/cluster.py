@@ -1,0 +1,124 @@
+"""What makes a server *this* cluster's: the store, the cluster key, the CA, the tokens.
+
+The cluster key lies beside the database, wrapped by the server token; everything else secret is derived from it or
+sealed with it, so a second server with the token and the same place is the same cluster.
+"""
+
+import os
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from k3py.base.clock import Clock
+from k3py.base.paths import Paths, write_private
+from k3py.pki.ca import CertificateAuthority, Serials
+from k3py.pki.tokens import JoinToken, new_secret, same
+from k3py.store.blobs import Blobs
+from k3py.store.bootstrap import ClusterKey, read_or_create_cluster_key
+from k3py.store.errors import CannotOpen
+from k3py.store.sealing import NONCE_BYTES, KeyRing
+
+CA_BLOB: Final = "bootstrap/ca"
+SECRETS_KEY_ID: Final = "secrets/1"
+AGENT_SECRET_LENGTH: Final = 32
+
+
+class _SealedCa(msgspec.Struct):
+    """The CA as it lies beside the database: certificate in the clear, key sealed with the cluster key."""
+
+    certificate: str
+    nonce: bytes
+    sealed_key: bytes
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The secrets and the authority of one cluster."""
+
+    key: ClusterKey
+    authority: CertificateAuthority
+    server_secret: str
+
+    @property
+    def agent_secret(self) -> str:
+        """The secret of the agents' join token: the same on every server, since it is derived from the cluster key."""
+        return self.key.derive("agent-token").hex()[:AGENT_SECRET_LENGTH]
+
+    @property
+    def sealer(self) -> KeyRing:
+        """Encrypts Secrets at rest."""
+        return KeyRing({SECRETS_KEY_ID: self.key.derive(SECRETS_KEY_ID)}, SECRETS_KEY_ID)
+
+    def join_token(self, secret: str) -> str:
+        """A join token in full: it names the CA, so that a node knows the server before it says the secret."""
+        return JoinToken(self.authority.hash, secret).format()
+
+
+async def open_cluster(
+    blobs: Blobs,
+    paths: Paths,
+    given_token: str,
+    clock: Clock,
+    serials: Serials,
+    random_bytes: Callable[[int], bytes] = os.urandom,
+) -> Cluster:
+    """The cluster that lives at a place, made when nothing is there yet. Writes the token files (mode 0600).
+
+    Raises:
+        CannotOpen: the token is another cluster's, or what is there cannot be read.
+        BadToken: ``given_token`` has a form that no token has.
+    """
+    secret = server_secret(paths.server_token.with_name("secret"), given_token)
+    key = await read_or_create_cluster_key(blobs, secret, random_bytes)
+    authority = await _authority(blobs, key, clock, serials, random_bytes)
+    cluster = Cluster(key, authority, secret)
+    for path, each in ((paths.server_token, secret), (paths.agent_token, cluster.agent_secret)):
+        _write_once(path, (cluster.join_token(each) + "\n").encode())
+    return cluster
+
+
+def server_secret(path: Path, given: str) -> str:
+    """The server token's secret: the given one, else the one kept in a file, else a new one. It is kept in the file.
+
+    ``given`` is a whole join token or, for the first server, a bare secret.
+    """
+    kept = path.read_text().strip() if path.exists() else ""
+    secret = JoinToken.parse(given).secret if given.startswith("k3py1.") else given
+    if not secret:
+        secret = kept or new_secret(random.SystemRandom())
+    if not kept or not same(kept, secret):
+        write_private(path, secret.encode())
+    return secret
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    if not path.exists() or path.read_bytes() != content:
+        write_private(path, content)
+
+
+async def _authority(
+    blobs: Blobs, key: ClusterKey, clock: Clock, serials: Serials, random_bytes: Callable[[int], bytes]
+) -> CertificateAuthority:
+    cipher = AESGCM(key.derive("ca"))
+    found = await blobs.get(CA_BLOB)
+    if found is None:
+        made = CertificateAuthority.create(clock, serials)
+        nonce = random_bytes(NONCE_BYTES)
+        sealed = cipher.encrypt(nonce, made.private_key_pem, made.certificate_pem)
+        # Of several servers that start at once on a new place one writes; the others read what it wrote.
+        await blobs.put_new(CA_BLOB, msgspec.json.encode(_SealedCa(made.certificate_pem.decode(), nonce, sealed)))
+        found = await blobs.get(CA_BLOB)
+    if found is None:
+        raise CannotOpen(f"cannot read {CA_BLOB}: it was written and is not there")
+    try:
+        kept = msgspec.json.decode(found[0], type=_SealedCa)
+        private_key = cipher.decrypt(kept.nonce, kept.sealed_key, kept.certificate.encode())
+    except (msgspec.MsgspecError, InvalidTag, ValueError) as error:
+        raise CannotOpen(f"cannot read {CA_BLOB}: it is damaged or another cluster's ({error})") from error
+    return CertificateAuthority.load(kept.certificate.encode(), private_key, clock, serials)

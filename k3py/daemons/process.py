@@ -1,0 +1,122 @@
+"""What every daemon does as a process: log lines, signals, telling systemd, its status file."""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from k3py.base.paths import write_private
+from k3py.daemons.settings import BadSetting
+
+LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line: time (RFC 3339, UTC), level, logger, message, and the trace of an error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line = {
+            "time": f"{stamp}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up_logging(level: str) -> None:
+    """Log to standard error: plain lines on a terminal, JSON lines elsewhere.
+
+    Raises:
+        BadSetting: there is no such level.
+    """
+    if level not in LEVELS:
+        raise BadSetting(f"cannot use log-level {level!r}: it is one of {', '.join(LEVELS)}")
+    handler = logging.StreamHandler(sys.stderr)
+    if sys.stderr.isatty():
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    else:
+        handler.setFormatter(_JsonLines())
+    logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
+    for noisy in ("httpx", "httpcore", "asyncio"):
+        logging.getLogger(noisy).setLevel(max(LEVELS[level], logging.WARNING))
+
+
+def notify(state: str, environment: Mapping[str, str]) -> None:
+    """Tell systemd (sd_notify(3)): ``READY=1``, ``STOPPING=1``. Does nothing when it did not start us."""
+    address = environment.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as messenger:
+        try:
+            messenger.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+        except OSError as error:
+            logging.getLogger(__name__).warning("cannot notify systemd: %s", error)
+
+
+def start_time(pid: int) -> int:
+    """When a process was started, in clock ticks since boot (proc(5), field 22 of stat); 0 when there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+class StatusFile:
+    """``/run/k3py/<daemon>.json``: who runs and where it can be reached, for ``k3py up``, ``down`` and people."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, **facts: Any) -> None:
+        """Write pid, its start time (a pid alone may be somebody else's later) and the facts given."""
+        pid = os.getpid()
+        body = {"pid": pid, "startTime": start_time(pid), **facts}
+        write_private(self._path, json.dumps(body).encode(), mode=0o644)
+
+    def read(self) -> dict[str, Any] | None:
+        """What the file says of a process that runs now; None when there is no such process."""
+        try:
+            body = json.loads(self._path.read_text())
+            alive = body["startTime"] == start_time(int(body["pid"])) != 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return dict(body) if alive else None
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+
+async def until_told_to_stop(stop: Callable[[], Awaitable[None]]) -> None:
+    """Wait for SIGTERM or SIGINT, then stop; a second signal ends the process at once."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if told.is_set():
+            os._exit(1)
+        told.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    await told.wait()
+    notify("STOPPING=1", os.environ)
+    await stop()
+
+
+def die(why: str) -> NoReturn:
+    """End the process at once: it cannot go on, and whatever it would still do could be wrong."""
+    logging.getLogger(__name__).critical("cannot go on: %s", why)
+    logging.shutdown()
+    os._exit(1)

@@ -1,0 +1,183 @@
+"""``k3py server``: the store, the API, the scheduler, the controllers and the tunnels' hub in one process."""
+
+import asyncio
+import logging
+import os
+import platform
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from k3py.api.authentication import Authenticator, StaticTokens
+from k3py.api.authorization import AnyOf, Basic, Masters
+from k3py.api.discovery import Discovery
+from k3py.api.health import GIT_VERSION, Health, version_document
+from k3py.api.http.server import HttpServer
+from k3py.api.node_authorizer import NodeAuthorizer, NodeReferences
+from k3py.api.openapi import OpenApi
+from k3py.api.pods import PodStreams
+from k3py.api.reading import Reader
+from k3py.api.reviews import Reviews
+from k3py.api.routing import Router
+from k3py.api.server import Api
+from k3py.api.watching import Watcher
+from k3py.api.writing import Writer
+from k3py.base.backoff import Backoff
+from k3py.base.clock import Clock, SystemClock
+from k3py.base.ids import new_uid
+from k3py.base.paths import Paths
+from k3py.base.tasks import Tasks
+from k3py.daemons.certificates import ServerCertificate, ensure_admin_kubeconfig, reachable
+from k3py.daemons.cluster import Cluster, open_cluster
+from k3py.daemons.control import Control
+from k3py.daemons.joining import Joining
+from k3py.daemons.process import StatusFile, die, notify, until_told_to_stop
+from k3py.daemons.settings import BadSetting, ServerSettings
+from k3py.model.generated import core_v1
+from k3py.model.registry import KINDS
+from k3py.objects.collections import collections
+from k3py.objects.service import Objects
+from k3py.pki.rotation import keep_fresh
+from k3py.proxy.server import TunnelHub
+from k3py.store.limits import Limits
+from k3py.store.opening import Opened, open_place
+from k3py.store.place import parse_place
+from k3py.store.store import Store
+
+log = logging.getLogger(__name__)
+
+STOP_GRACE_SECONDS: Final = 5.0
+
+
+class Server:
+    """One server process. ``start`` returns when it answers requests."""
+
+    def __init__(self, settings: ServerSettings, paths: Paths, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._paths = paths
+        self._clock = clock or SystemClock()
+        # Only names, uids and jitter are drawn from it; keys and tokens come from the operating system.
+        self._source = random.Random()
+        self._tasks = Tasks(lambda name, problem: die(f"{name} failed: {problem!r}"))
+        self._status = StatusFile(paths.run / "server.json")
+        self._hub = TunnelHub(self._clock)
+        self._store: Store | None = None
+        self._http: HttpServer | None = None
+        self._control: Control | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Open the store, make or find the cluster, listen, and start deciding.
+
+        Raises:
+            BadSetting: a setting cannot be used.
+            CannotOpen: the store or the cluster's secrets cannot be opened.
+            OSError: the address is in use.
+        """
+        opened = await self._open_place()
+        cluster = await open_cluster(
+            opened.blobs, self._paths, self._settings.token, self._clock, x509.random_serial_number
+        )
+        store = self._store = self._make_store(opened, cluster)
+        await store.open()
+        objects = Objects(store, self._clock, self._source)
+        await objects.ensure_system_objects()
+        await self._listen(store, objects, cluster)
+        if not self._settings.api_only:
+            self._control = Control(objects, self._clock, self._source, self._settings.node_monitor_grace_seconds)
+            self._control.start()
+        self._announce(cluster)
+
+    async def _open_place(self) -> Opened:
+        place = self._settings.store or str(self._paths.server_store)
+        try:
+            opened = await open_place(parse_place(place), os.environ, self._clock)
+        except ValueError as error:
+            raise BadSetting(str(error)) from None
+        for warning in opened.warnings:
+            log.warning("%s", warning)
+        return opened
+
+    def _make_store(self, opened: Opened, cluster: Cluster) -> Store:
+        limits = Limits(batch_window_seconds=opened.batch_window_seconds)
+        return Store(opened.log, collections(), self._clock, cluster.sealer, limits=limits, on_fatal=die)
+
+    async def _listen(self, store: Store, objects: Objects, cluster: Cluster) -> None:
+        api = self._make_api(store, objects, cluster)
+        certificate = ServerCertificate(cluster.authority, self._settings.bind_address, self._settings.tls_san)
+        self._http = HttpServer(api.handle, new_audit_id=lambda: new_uid(self._source))
+        self.port = await self._http.start(self._settings.bind_address, self._settings.port, certificate.context)
+        backoff = Backoff(self._source, 1.0, 60.0)
+        self._tasks.start(
+            keep_fresh(certificate.pem, certificate.renew, self._clock, backoff), "renewal of the server certificate"
+        )
+
+    def _make_api(self, store: Store, objects: Objects, cluster: Cluster) -> Api:
+        references = NodeReferences()
+        pods = store.list(KINDS.of(core_v1.Pod).plural, None)
+        references.begin(pods)
+        store.watch(KINDS.of(core_v1.Pod).plural, None, None, references.deliver)
+        authorizer = AnyOf(Masters(), NodeAuthorizer(references), Basic())
+        now = self._clock.now
+        joining = Joining(cluster, objects, self._hub, self._clock)
+        system = f"{platform.system().lower()}/{_GO_ARCH.get(platform.machine(), platform.machine())}"
+        return Api(
+            Authenticator(self._static_tokens()),
+            authorizer,
+            Router(KINDS),
+            Discovery(KINDS),
+            OpenApi(KINDS, GIT_VERSION),
+            Health({}),
+            version_document(system, platform.python_version()),
+            Reader(store, objects, now),
+            Watcher(store, now, self._source),
+            Writer(objects, Reviews(authorizer), now),
+            PodStreams(objects, self._hub),
+            joining.routes(),
+        )
+
+    def _static_tokens(self) -> Sequence[StaticTokens]:
+        file = self._settings.token_auth_file
+        if not file:
+            return ()
+        try:
+            return (StaticTokens.read(Path(file)),)
+        except (OSError, ValueError) as error:
+            raise BadSetting(f"cannot use token-auth-file: {error}") from error
+
+    def _announce(self, cluster: Cluster) -> None:
+        url = f"https://{reachable(self._settings.bind_address)}:{self.port}"
+        if ensure_admin_kubeconfig(self._paths.admin_kubeconfig, url, cluster.authority, self._clock):
+            log.info("the administrator's kubeconfig is in %s", self._paths.admin_kubeconfig)
+        self._status.write(url=url, port=self.port)
+        notify("READY=1", os.environ)
+        log.info("serving the API at %s; nodes join with the token in %s", url, self._paths.agent_token)
+
+    async def stop(self) -> None:
+        """End requests in hand, decide nothing more, make durable what waits."""
+        if self._control is not None:
+            await self._control.stop()
+        await self._tasks.stop()
+        await self._hub.stop()
+        if self._http is not None:
+            await self._http.stop(STOP_GRACE_SECONDS)
+        if self._store is not None:
+            await self._store.close()
+        self._status.remove()
+
+
+_GO_ARCH = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+async def run(settings: ServerSettings, paths: Paths) -> None:
+    """Be a server until told to stop."""
+    server = Server(settings, paths)
+    try:
+        await server.start()
+    except BaseException:
+        await asyncio.shield(server.stop())
+        raise
+    await until_told_to_stop(server.stop)
