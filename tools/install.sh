@@ -38,5 +38,6 @@ if ! grep -qsF -- "$wanted" "$stamp"; then
     echo "installing k3py${extra} into .venv"
     [ -x .venv/bin/python ] || python3 -m venv .venv
     .venv/bin/python -m pip install -q --disable-pip-version-check -e ".${extra}"
+    [ "$1" = run ] || .venv/bin/python tools/clients.py
     echo "$wanted" >>"$stamp"
 fi

@@ -21,5 +21,5 @@ def suffix(source: random.Random, length: int = SUFFIX_LENGTH) -> str:
 
 
 def generated_name(base: str, source: random.Random) -> str:
-    """A name from ``metadata.generateName``: the base, cut so that the whole has at most 63 characters, and a suffix."""
+    """A name from ``metadata.generateName``: the base, cut to leave room within 63 characters, and a suffix."""
     return base[:GENERATED_NAME_BASE_MAX] + suffix(source)
