@@ -1,7 +1,7 @@
 """What the agent asks of anything that runs containers. The OCI runtime and the fake keep these promises.
 
 Everything may be repeated: a step that is already done succeeds again. What is seen comes from ``Runtime.list``, which
-reads records and the machine and remembers nothing, so it tells the truth after any crash. Errors are those of problems.py.
+reads records and the machine and remembers nothing, so it tells the truth after any crash. Errors: problems.py.
 """
 
 import enum
