@@ -4,10 +4,11 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
+import uvloop
 
 from k3py.base.clock import SystemClock
 from k3py.model.errors import BadRequest, NotFound, TooManyRequests
@@ -35,6 +36,16 @@ from k3py.proxy.keepalive import DEADLINE_SECONDS as SILENCE_SECONDS
 from k3py.proxy.tunnel import STREAMS_MAX, WINDOW_BYTES, End
 from tests.pki.helpers import StoppedClock, authority, server_tls
 from tests.proxy.helpers import DEADLINE_SECONDS, Node, cluster, node_tls, request
+
+
+@pytest.fixture(
+    autouse=True, params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy], ids=["asyncio", "uvloop"]
+)
+def loop_policy(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Servers run on uvloop, whose transports differ in detail: every story is told on both."""
+    asyncio.set_event_loop_policy(POLICIES[request.param]())
+    yield
+    asyncio.set_event_loop_policy(None)
 
 
 def run(story: Coroutine[Any, Any, None]) -> None:
