@@ -38,9 +38,10 @@ from tests.pki.helpers import StoppedClock, authority, server_tls
 from tests.proxy.helpers import DEADLINE_SECONDS, Node, cluster, node_tls, request
 
 
-@pytest.fixture(
-    autouse=True, params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy], ids=["asyncio", "uvloop"]
-)
+POLICIES = {"asyncio": asyncio.DefaultEventLoopPolicy, "uvloop": uvloop.EventLoopPolicy}
+
+
+@pytest.fixture(autouse=True, params=POLICIES)
 def loop_policy(request: pytest.FixtureRequest) -> Iterator[None]:
     """Servers run on uvloop, whose transports differ in detail: every story is told on both."""
     asyncio.set_event_loop_policy(POLICIES[request.param]())
