@@ -56,7 +56,6 @@ class Facts:
     no_network: str | None = None
     sandbox_trouble: Trouble | None = None
     finishing_trouble: Trouble | None = None
-    object_gone: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,6 +214,8 @@ class _Planner:
         if name not in self.facts.images:
             if image.operation not in self.facts.busy:
                 yield image
+            return
+        if not self.facts.volumes_ready:
             return
         if begun:
             yield CreateContainer(container=name, attempt=known.attempt, fresh=False, why="it was begun before")

@@ -95,7 +95,7 @@ def _container(
 
 
 def _is_ready(container: Container, known: ContainerRecord, started: bool) -> bool:
-    return started and known.stop_at is None and (container.readiness_probe is None or known.ready)
+    return started and (container.readiness_probe is None or known.ready)
 
 
 def _waits_for_restart(record: PodRecord, container: Container, now: float, init: bool) -> bool:

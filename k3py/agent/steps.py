@@ -61,11 +61,13 @@ class Tools:
 class PodMemory:
     """What is known of a pod only as long as the agent runs; all of it is found out again.
 
-    ``prepared`` holds image and objects for the next attempt of a container, ``places`` where each volume lies.
+    ``prepared`` holds image and objects for the next attempt of a container, ``volumes`` where each volume lies
+    (``volumes_stale``: their files may be out of date).
     """
 
     seen: SandboxStatus | None = None
     volumes: Mapping[str, Path] | None = None
+    volumes_stale: bool = False
     volumes_trouble: Trouble | None = None
     sandbox_trouble: Trouble | None = None
     finishing_trouble: Trouble | None = None

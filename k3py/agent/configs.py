@@ -1,0 +1,162 @@
+"""ConfigMaps and Secrets that this node's pods refer to: each is watched by itself, as long as a pod needs it.
+
+What was seen last is kept in files below ``/run`` (memory), so that a crashed container can be made anew while the
+server is away, also by an agent that was restarted meanwhile.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from k3py.agent.environment import Objects, references
+from k3py.base.clock import Clock
+from k3py.base.paths import write_private
+from k3py.base.tasks import Tasks
+from k3py.client.mirror import Change, Deleted
+from k3py.client.port import Client
+from k3py.client.reflector import Reflector
+from k3py.image.auth import Credential, parse_docker_config_json, parse_dockercfg
+from k3py.image.errors import ImageError
+from k3py.model import codec
+from k3py.model.errors import Unavailable
+from k3py.model.generated.core_v1 import ConfigMap, Pod, Secret
+
+log = logging.getLogger(__name__)
+
+# How long a pod waits for the server before what was kept is used instead.
+ANSWER_SECONDS_MAX: Final = 5.0
+
+Value = ConfigMap | Secret
+Key = tuple[type[ConfigMap] | type[Secret], str, str]
+"""Kind, namespace, name."""
+
+
+@dataclass
+class _Watched:
+    users: set[str] = field(default_factory=set)
+    value: Value | None = None
+    synced: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class WatchedConfigs:
+    """``on_change`` is told the uids of the pods that refer to an object that has changed."""
+
+    def __init__(
+        self, client: Client, clock: Clock, source: random.Random, folder: Path, on_change: Callable[[set[str]], None]
+    ) -> None:
+        self._client, self._clock, self._source = client, clock, source
+        self._folder = folder
+        self._on_change = on_change
+        self._watched: dict[Key, _Watched] = {}
+        self._tasks = Tasks()
+
+    async def objects(self, pod: Pod) -> Objects:
+        """The objects that the pod refers to and that exist.
+
+        Raises:
+            Unavailable: the server does not answer and nothing is kept of one of them.
+        """
+        config_maps, secrets = references(pod)
+        found_maps, found_secrets = {}, {}
+        for name in sorted(config_maps):
+            value = await self._get((ConfigMap, pod.metadata.namespace, name), pod.metadata.uid)
+            if isinstance(value, ConfigMap):
+                found_maps[name] = value
+        for name in sorted(secrets):
+            value = await self._get((Secret, pod.metadata.namespace, name), pod.metadata.uid)
+            if isinstance(value, Secret):
+                found_secrets[name] = value
+        return Objects(found_maps, found_secrets)
+
+    async def pull_credentials(self, pod: Pod) -> Sequence[Credential]:
+        """Of all ``imagePullSecrets``; one that is missing or cannot be read is passed over, as kubelet does."""
+        result: list[Credential] = []
+        for reference in pod.spec.image_pull_secrets:
+            try:
+                secret = await self._get((Secret, pod.metadata.namespace, reference.name), pod.metadata.uid)
+                if not isinstance(secret, Secret):
+                    continue
+                if ".dockerconfigjson" in secret.data:
+                    result += parse_docker_config_json(secret.data[".dockerconfigjson"])
+                elif ".dockercfg" in secret.data:
+                    result += parse_dockercfg(secret.data[".dockercfg"])
+            except (Unavailable, ImageError) as problem:
+                log.warning("cannot use the pull secret %s: %s", reference.name, problem)
+        return result
+
+    def release(self, pod_uid: str) -> None:
+        """The pod needs nothing any more; objects that nobody needs are watched and kept no longer."""
+        for key, watched in list(self._watched.items()):
+            watched.users.discard(pod_uid)
+            if not watched.users:
+                del self._watched[key]
+                if watched.task is not None:
+                    watched.task.cancel()
+                self._file(key).unlink(missing_ok=True)
+
+    async def stop(self) -> None:
+        """End all watches; what is kept stays for the next agent."""
+        await self._tasks.stop()
+
+    async def _get(self, key: Key, pod_uid: str) -> Value | None:
+        watched = self._watched.get(key)
+        if watched is None:
+            watched = self._watched[key] = _Watched()
+            watched.task = self._tasks.start(self._watch(key, watched), f"watch {key[0].__name__} {key[1]}/{key[2]}")
+        watched.users.add(pod_uid)
+        if not watched.synced.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                    await watched.synced.wait()
+        if watched.synced.is_set():
+            return watched.value
+        kept = self._kept(key)
+        if kept is None:
+            raise Unavailable(f'cannot read {key[0].__name__.lower()} "{key[2]}": the server does not answer')
+        return kept
+
+    async def _watch(self, key: Key, watched: _Watched) -> None:
+        def changed(change: Change[Value]) -> None:
+            gone = isinstance(change, Deleted)
+            watched.value = None if gone else change.new  # type: ignore[union-attr]
+            self._keep(key, watched.value)
+            if watched.synced.is_set():
+                self._on_change(set(watched.users))
+
+        reflector: Reflector[Value] = Reflector(
+            self._client,
+            key[0],
+            changed,
+            self._clock,
+            self._source,
+            namespace=key[1],
+            field_selector=f"metadata.name={key[2]}",
+            on_synced=watched.synced.set,
+        )
+        await reflector.run()
+
+    def _file(self, key: Key) -> Path:
+        return self._folder / key[1] / f"{key[0].__name__.lower()}-{key[2]}.json"
+
+    def _keep(self, key: Key, value: Value | None) -> None:
+        try:
+            if value is None:
+                self._file(key).unlink(missing_ok=True)
+            else:
+                write_private(self._file(key), codec.encode(value))
+        except OSError as problem:
+            log.warning("cannot keep %s %s/%s: %s", key[0].__name__, key[1], key[2], problem)
+
+    def _kept(self, key: Key) -> Value | None:
+        try:
+            return codec.decode(key[0], self._file(key).read_bytes())
+        except (OSError, msgspec.MsgspecError):
+            return None

@@ -1,0 +1,63 @@
+"""Writes pods' statuses to the server and deletes pods that have ended there."""
+
+from typing import Final
+
+from k3py.client.port import Client, PatchType
+from k3py.model.codec import to_plain
+from k3py.model.errors import Conflict, NotFound
+from k3py.model.generated.core_v1 import Node, Pod, PodStatus
+
+FIELD_MANAGER: Final = "kubelet"
+
+
+class PodReporter:
+    """The server's side of a pod. Raises what the client raises, but for a pod that is not there."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def write_status(self, pod: Pod, status: PodStatus) -> bool:
+        """PATCH of ``pods/status``, with the uid as precondition; False when the server has no such pod (any more)."""
+        body = {"metadata": {"uid": pod.metadata.uid}, "status": to_plain(status)}
+        meta = pod.metadata
+        try:
+            await self._client.patch(Pod, meta.name, meta.namespace, body, PatchType.STRATEGIC, "status", FIELD_MANAGER)
+        except NotFound:
+            return False
+        except Conflict:
+            if await self.is_there(pod):
+                raise
+            return False
+        return True
+
+    async def delete(self, pod: Pod) -> None:
+        meta = pod.metadata
+        try:
+            await self._client.delete(Pod, meta.name, meta.namespace, grace_period_seconds=0, uid=meta.uid)
+        except NotFound:
+            return
+        except Conflict:
+            if await self.is_there(pod):
+                raise
+
+    async def is_there(self, pod: Pod) -> bool:
+        """Whether the server has this very pod. Raises Problem when it cannot be asked."""
+        try:
+            found = await self._client.get(Pod, pod.metadata.name, pod.metadata.namespace)
+        except NotFound:
+            return False
+        return found.metadata.uid == pod.metadata.uid
+
+    async def is_gone(self, pod: Pod, node_name: str, node_uid: str) -> bool:
+        """Whether the pod is certainly gone: the server does not have it, though it knows this node from before.
+
+        A server that has lost its memory, or another cluster's, does not know the Node object under the uid that it had
+        when the pod came; what such a server does not have means nothing.
+        """
+        if await self.is_there(pod):
+            return False
+        try:
+            node = await self._client.get(Node, node_name)
+        except NotFound:
+            return False
+        return not node_uid or node.metadata.uid == node_uid

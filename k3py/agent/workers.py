@@ -1,0 +1,270 @@
+"""One worker per pod: decides, acts, reports, waits; its pod's steps never overlap, those of different pods do."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from k3py.agent.actions import Action, MarkStopping, Move
+from k3py.agent.handlers import Handlers
+from k3py.agent.images import Puller
+from k3py.agent.observe import ended_since
+from k3py.agent.operations import LongAction, Operations
+from k3py.agent.plan import Facts, grace_of, plan
+from k3py.agent.pod_states import PodState
+from k3py.agent.ports import Configs, Reporter
+from k3py.agent.prober import Prober
+from k3py.agent.probes import ProbeKind, Verdict, probe_of
+from k3py.agent.record import PodRecord
+from k3py.agent.status import Addresses, pod_status, remember_conditions
+from k3py.agent.steps import PodMemory, Steps, Tools
+from k3py.base.backoff import Backoff
+from k3py.base.tasks import Tasks
+from k3py.model.errors import Problem
+from k3py.model.generated.core_v1 import Pod, PodStatus
+from k3py.runtime.port import ContainerStatus, RuntimeProblem, SandboxStatus
+
+log = logging.getLogger(__name__)
+
+# A pod that asks for more steps without anything happening goes round in circles.
+STEPS_MAX: Final = 1000
+# After a step that failed in a way nobody foresaw, the pod is looked at again.
+RETRY_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all workers share."""
+
+    tools: Tools
+    puller: Puller
+    configs: Configs
+    reporter: Reporter
+    handlers: Handlers
+    source: random.Random
+
+
+class PodWorker:
+    """Runs one pod to its end. ``on_gone`` is called when nothing of it is left."""
+
+    def __init__(
+        self, shared: Shared, record: PodRecord, seen: SandboxStatus | None, on_gone: Callable[[str], None]
+    ) -> None:
+        self._shared = shared
+        self.record = record
+        self._memory = PodMemory(seen=seen)
+        self._on_gone = on_gone
+        self._wake = asyncio.Event()
+        self._steps = Steps(shared.tools, record, self._memory)
+        self._operations = Operations(
+            shared.tools, shared.puller, shared.configs, shared.reporter, shared.handlers,
+            self._steps, record, self._memory, self.status, self._wake.set,
+        )  # fmt: skip
+        self._prober = Prober(shared.handlers, shared.tools.clock, self._on_verdict)
+        self._reported: PodStatus | None = None
+        self._report_backoff = Backoff(shared.source, 0.5, 30.0)
+        self._tasks = Tasks()
+        self._report: asyncio.Task[None] | None = None
+
+    @property
+    def seen(self) -> SandboxStatus | None:
+        """The sandbox as this worker last saw it."""
+        return self._memory.seen
+
+    # --- what happens, told by the agent
+
+    def pod_changed(self, pod: Pod) -> None:
+        """The server shows the pod like this now; recorded before anything follows from it."""
+        record, now = self.record, self._shared.tools.clock.now()
+        before, old_grace = record.pod, grace_of(record)
+        record.pod = pod
+        shorter = record.deleted_at is None or grace_of(record) < old_grace
+        if pod.metadata.deletion_timestamp is not None and shorter:
+            record.deleted_at = now
+        if _wanted(before) != _wanted(pod):
+            self._steps.save()
+        if before.metadata.labels != pod.metadata.labels or before.metadata.annotations != pod.metadata.annotations:
+            self.refresh_volumes()
+        self._wake.set()
+
+    def object_gone(self) -> None:
+        """The server has certainly forgotten the pod."""
+        if not self.record.object_gone:
+            self.record.object_gone = True
+            self.record.deleted_at = self.record.deleted_at or self._shared.tools.clock.now()
+            self._steps.save()
+        self._wake.set()
+
+    def container_changed(self, status: ContainerStatus) -> None:
+        """The runtime says so."""
+        self._memory.put(status)
+        self._wake.set()
+
+    def seen_again(self, seen: SandboxStatus | None) -> None:
+        """The slow full check found this."""
+        self._memory.seen = seen
+        self._wake.set()
+
+    def refresh_volumes(self) -> None:
+        """A ConfigMap or Secret, or what the downward API shows, has changed."""
+        if self._memory.volumes is not None and self.record.state in (PodState.INITIALIZING, PodState.RUNNING):
+            self._memory.volumes_stale = True
+            self._wake.set()
+
+    # --- its life
+
+    async def run(self) -> None:
+        """Until nothing is left of the pod."""
+        try:
+            while True:
+                wake_at = await self._settled()
+                if self.record.state is PodState.GONE:
+                    break
+                await self._wait(wake_at)
+        finally:
+            await self.stop()
+        self._on_gone(self.record.uid)
+
+    async def stop(self) -> None:
+        """Let go of everything; containers run on."""
+        await self._prober.stop()
+        await self._operations.stop()
+        await self._tasks.stop()
+
+    async def _wait(self, wake_at: float | None) -> None:
+        timeout = None if wake_at is None else max(0.0, wake_at - self._shared.tools.clock.now())
+        try:
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _settled(self) -> float | None:
+        """Decide and act until there is nothing to do now; when to look again, in seconds since 1970."""
+        self._wake.clear()
+        clock = self._shared.tools.clock
+        try:
+            for _ in range(STEPS_MAX):
+                self._observe()
+                now = clock.now()
+                decided = plan(self.record, self._memory.seen, self._facts(), now)
+                if not await self._carry_out(decided.actions):
+                    self._prober.sync(self.record, self._memory.seen)
+                    self._publish()
+                    return decided.wake_at
+                if self.record.state is PodState.GONE:
+                    return None
+            log.error("pod %s does not settle", self.record.uid)
+        except (RuntimeProblem, OSError) as problem:
+            log.warning("a step of pod %s failed, trying again: %s", self.record.uid, problem)
+        return clock.now() + RETRY_SECONDS
+
+    async def _carry_out(self, actions: list[Action]) -> bool:
+        """Start the long actions and carry out the first quick one; whether to decide again at once."""
+        started = False
+        for action in actions:
+            if action.operation:
+                self._operations.start(cast(LongAction, action))
+                started = True
+                continue
+            log.debug("pod %s: %s", self.record.uid, action)
+            await self._act(action)
+            return True
+        return started
+
+    async def _act(self, action: Action) -> None:
+        if isinstance(action, MarkStopping):
+            # A stop that is under way begins anew with less time.
+            await self._operations.cancel(lambda name: name == f"stop {action.container}")
+        await self._steps.act(action)
+        if isinstance(action, Move) and self.record.state is PodState.STOPPING:
+            await self._operations.cancel(lambda name: not name.startswith("stop "))
+
+    def _observe(self) -> None:
+        now = self._shared.tools.clock.now()
+        for name, ended in list(ended_since(self.record, self._memory.seen, now)):
+            self._steps.record_end(name, ended)
+
+    def _facts(self) -> Facts:
+        memory = self._memory
+        return Facts(
+            busy=self._operations.busy,
+            volumes_ready=memory.volumes is not None and not memory.volumes_stale,
+            volumes_trouble=memory.volumes_trouble,
+            images=frozenset(memory.prepared),
+            no_network=self._shared.tools.network.missing(self.record.pod),
+            sandbox_trouble=memory.sandbox_trouble,
+            finishing_trouble=memory.finishing_trouble,
+        )
+
+    # --- probes
+
+    def _on_verdict(self, name: str, attempt: int, kind: ProbeKind, verdict: Verdict, message: str) -> None:
+        known = self.record.container(name)
+        if known.attempt != attempt or known.ended is not None or self.record.deleted:
+            return
+        events, pod = self._shared.tools.events, self.record.pod
+        if message:
+            events.emit(pod, "Unhealthy", f"{kind.value} probe failed: {message}", container=name, warning=True)
+        before = (known.started, known.ready, known.stop_at)
+        match verdict:
+            case Verdict.STARTED:
+                known.started = True
+            case Verdict.READY | Verdict.UNREADY:
+                known.ready = verdict is Verdict.READY
+            case Verdict.KILL if known.stop_at is None:
+                probe = probe_of(self._steps.container_spec(name), kind)
+                own_grace = probe.termination_grace_period_seconds if probe else None
+                known.stop_at = self._shared.tools.clock.now()
+                known.stop_grace_seconds = grace_of(self.record) if own_grace is None else max(1.0, float(own_grace))
+                known.stop_why = f"Container {name} failed {kind.value.lower()} probe, will be restarted"
+                events.emit(pod, "Killing", known.stop_why, container=name)
+        if before != (known.started, known.ready, known.stop_at):
+            self._steps.save()
+            self._wake.set()
+
+    # --- the report
+
+    def status(self) -> PodStatus:
+        """The pod's status as of now."""
+        tools = self._shared.tools
+        node = tools.node.facts(tools.network.addresses(self.record.uid))
+        addresses = Addresses(host=node.host_ips, pod=node.pod_ips)
+        return pod_status(self.record, self._memory.seen, self._facts(), addresses, tools.clock.now())
+
+    def _publish(self) -> None:
+        """Begin to write the status if it is news; one write at a time, always of the newest."""
+        if self._report is not None or self.record.object_gone or "report" in self._operations.busy:
+            return
+        status = self.status()
+        if status == self._reported:
+            return
+        if remember_conditions(self.record, status, self._shared.tools.clock.now()):
+            self._steps.save()
+        self._report = self._tasks.start(self._write(status), f"status of {self.record.uid}")
+        self._report.add_done_callback(self._written)
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._report = None
+        self._wake.set()
+
+    async def _write(self, status: PodStatus) -> None:
+        try:
+            await self._shared.reporter.write_status(self.record.pod, status)
+        except Problem as problem:
+            log.debug("cannot report the status of pod %s for now: %s", self.record.uid, problem)
+            await asyncio.sleep(self._report_backoff.next_seconds())
+            return
+        self._report_backoff.reset()
+        self._reported = status
+
+
+def _wanted(pod: Pod) -> tuple[object, ...]:
+    """What the record is for: everything but the status and the version."""
+    meta = pod.metadata
+    return (
+        pod.spec, meta.uid, meta.labels, meta.annotations, meta.generation,
+        meta.deletion_timestamp, meta.deletion_grace_period_seconds,
+    )  # fmt: skip
