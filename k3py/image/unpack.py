@@ -109,11 +109,14 @@ async def _feed(process: asyncio.subprocess.Process, source: AsyncIterator[bytes
     stdin = process.stdin
     assert stdin is not None
     stdin.transport.set_write_buffer_limits(high=FEED_BUFFER_BYTES_MAX)
-    # A child that gave up closes its end; its answer says why.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        async for chunk in source:
+    # A child that gave up closes its end; its answer says why. What the source raises is another matter.
+    async for chunk in source:
+        try:
             stdin.write(chunk)
             await stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            return
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         stdin.close()
         await stdin.wait_closed()
 
