@@ -1,5 +1,7 @@
 """The cluster's certificate authority: ECDSA P-256, X.509 v3 (RFC 5280).
 
+Where it is kept is the caller's business: the server keeps it in the store, wrapped by the cluster key.
+
 It alone decides what a certificate says. From a signing request it takes the public key and nothing else; user and
 groups come from the server, which knows who is asking.
 """
@@ -7,7 +9,6 @@ groups come from the server, which knows who is asking.
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from cryptography import x509
@@ -16,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from k3py.base.clock import Clock
-from k3py.base.paths import write_private
 from k3py.pki.csr import key_pem, load_key, new_key, requested_key
 from k3py.pki.errors import BadCertificate
 from k3py.pki.identity import COMMON_NAME_LENGTH_MAX, Identity
@@ -88,27 +88,6 @@ class CertificateAuthority:
         if not is_ca:
             raise BadCertificate("cannot use the CA: the certificate is not that of a CA")
         return cls(certificate, key, clock, serials)
-
-    @classmethod
-    def load_or_create(
-        cls, certificate_path: Path, key_path: Path, clock: Clock, serials: Serials
-    ) -> "CertificateAuthority":
-        """The authority in two files, made when neither exists. The key is written first: a crash between the two
-        leaves a key without certificate, which nobody trusts yet and which is replaced.
-
-        Raises:
-            BadCertificate: there is a certificate but no fitting key; nothing is overwritten then.
-        """
-        if not certificate_path.exists():
-            made = cls.create(clock, serials)
-            write_private(key_path, made.private_key_pem)
-            write_private(certificate_path, made.certificate_pem)
-            return made
-        if not key_path.exists():
-            raise BadCertificate(
-                f"cannot load the CA: {certificate_path} is there but {key_path} is missing; restore it from a backup"
-            )
-        return cls.load(certificate_path.read_bytes(), key_path.read_bytes(), clock, serials)
 
     @property
     def certificate_pem(self) -> bytes:

@@ -20,7 +20,8 @@ from k3py.pki.csr import key_pem, load_key, make_signing_request, new_key
 from k3py.pki.errors import BadCertificate, PkiError
 from k3py.pki.identity import identity_of, node_identity
 from k3py.pki.join import JoinAnswer, JoinRequest
-from k3py.pki.rotation import Renewal, install
+from k3py.pki.renewal import Renewal
+from k3py.pki.rotation import install
 from k3py.pki.tokens import JoinToken, new_secret
 
 NODE_SECRET_LENGTH: Final = 40
@@ -88,15 +89,21 @@ class NodeCredentials:
         request = self._request(make_signing_request(key, self._node_name))
         return self._keep(await join(server, token, request), key_pem(key))
 
-    async def renew(self, server: str, context: ssl.SSLContext) -> Credentials:
+    async def renew(self, server: str, context: ssl.SSLContext, token: JoinToken | None = None) -> Credentials:
         """Renew what ``context`` shows, keep it, and let every later handshake of ``context`` use it.
 
+        What has expired meanwhile (the machine slept) opens no door any more: then the node joins again by ``token``.
+
         Raises:
-            Unavailable, Problem: as ``bootstrap.renew``; nothing has changed then.
+            Untrusted, Unavailable, Problem: as ``bootstrap.renew`` and ``join``; nothing has changed then.
         """
         key = new_key()
         request = self._request(make_signing_request(key, self._node_name))
-        renewed = self._keep(await renew(server, context, request), key_pem(key))
+        if self.load() is None and token is not None:
+            answer = await join(server, token, request)
+        else:
+            answer = await renew(server, context, request)
+        renewed = self._keep(answer, key_pem(key))
         install(context, renewed.certificate_pem, renewed.key_pem)
         return renewed
 

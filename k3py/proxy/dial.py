@@ -110,20 +110,28 @@ async def dial(server: str, context: ssl.SSLContext) -> SocketConnection:
         OSError: no connection, no trust (``ssl.SSLError``), no answer in ``CONNECT_SECONDS`` (``TimeoutError``), or
             (``TunnelError``) the server does not switch protocols.
     """
-    url = urlsplit(server)
-    if url.scheme != "https" or not url.hostname:
-        raise TunnelError(f"cannot connect to {server}: only https:// is accepted")
-    host, port = url.hostname, url.port or DEFAULT_PORT
+    host, port = _address(server)
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(CONNECT_SECONDS):
         _, connection = await loop.create_connection(SocketConnection, host, port, ssl=context)
         try:
-            connection.write(_request(url.netloc))
+            connection.write(_request(f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
             _check(await connection.read_head())
         except BaseException:
             connection.abort()
             raise
     return connection
+
+
+def _address(server: str) -> tuple[str, int]:
+    """Host and port of the server's URL. Raises TunnelError when it is no https:// URL."""
+    try:
+        url = urlsplit(server)
+        if url.scheme == "https" and url.hostname:
+            return url.hostname, url.port or DEFAULT_PORT
+    except ValueError:
+        pass
+    raise TunnelError(f"cannot connect to {server!r}: it must be https://<host>:<port>")
 
 
 def _request(authority: str) -> bytes:

@@ -96,6 +96,20 @@ def test_renewal_shows_the_old_certificate_and_installs_the_new_one(tmp_path: Pa
     asyncio.run(story())
 
 
+def test_a_node_that_slept_through_its_certificates_life_joins_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        ca = now_authority()
+        async with https(server_tls(ca), Answers(ca)) as server:
+            token = JoinToken(ca.hash, SECRET)
+            old = await credentials(tmp_path).obtain(server.url, token)
+            later = NodeCredentials(tmp_path, "n1", StoppedClock(time.time() + 25 * 3600), random.Random(1))
+            renewed = await later.renew(server.url, old.context(), token)
+            assert renewed.key_pem != old.key_pem
+            assert [a.path for a in server.asked[2:]] == [CA_PATH, JOIN_PATH]
+
+    asyncio.run(story())
+
+
 def test_a_server_with_another_ca_is_told_nothing(tmp_path: Path) -> None:
     async def story() -> None:
         ca, expected = now_authority(), now_authority()

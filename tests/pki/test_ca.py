@@ -1,9 +1,6 @@
 import base64
 import contextlib
-import itertools
-import stat
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -166,19 +163,12 @@ def test_garbage_is_neither_certificate_nor_key(garbage: bytes) -> None:
         requested_key(garbage)
 
 
-def test_the_ca_is_made_once_and_kept_private(tmp_path: Path) -> None:
-    certificate, key = tmp_path / "tls/ca.crt", tmp_path / "tls/ca.key"
-    serials = itertools.count(1).__next__
-    made = CertificateAuthority.load_or_create(certificate, key, StoppedClock(), serials)
-    again = CertificateAuthority.load_or_create(certificate, key, StoppedClock(), serials)
-    assert made.hash == again.hash
-    assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    certificate.unlink()  # killed between the two files: nobody has seen that CA
-    assert CertificateAuthority.load_or_create(certificate, key, StoppedClock(), serials).hash != made.hash
-    key.unlink()
-    with pytest.raises(BadCertificate, match="restore it from a backup"):
-        CertificateAuthority.load_or_create(certificate, key, StoppedClock(), serials)
-    assert certificate.exists()
+def test_a_ca_is_the_same_after_it_was_kept() -> None:
+    ca = authority()
+    again = CertificateAuthority.load(ca.certificate_pem, ca.private_key_pem, StoppedClock(), lambda: 7)
+    assert again.hash == ca.hash
+    issued = x509.load_pem_x509_certificate(again.issue_client(new_key().public_key(), NODE))
+    issued.verify_directly_issued_by(ca.certificate)
 
 
 def test_a_ca_is_loaded_only_with_its_own_key_and_only_if_it_is_one() -> None:

@@ -13,7 +13,8 @@ from k3py.pki.contexts import client_context, server_context
 from k3py.pki.csr import key_pem, new_key
 from k3py.pki.errors import BadCertificate
 from k3py.pki.identity import node_identity
-from k3py.pki.rotation import CHECK_INTERVAL_SECONDS, Renewal, install, keep_fresh
+from k3py.pki.renewal import CHECK_INTERVAL_SECONDS, Renewal
+from k3py.pki.rotation import install, keep_fresh
 from tests.pki.helpers import NAMES, StoppedClock, authority
 
 

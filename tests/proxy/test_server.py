@@ -21,6 +21,7 @@ from k3py.model.streams import (
     StreamRequest,
     StreamReset,
     decode_status,
+    encode_request,
     messages,
     split,
     status_message,
@@ -36,7 +37,6 @@ from k3py.proxy.keepalive import DEADLINE_SECONDS as SILENCE_SECONDS
 from k3py.proxy.tunnel import STREAMS_MAX, WINDOW_BYTES, End
 from tests.pki.helpers import StoppedClock, authority, server_tls
 from tests.proxy.helpers import DEADLINE_SECONDS, Node, cluster, node_tls, request
-
 
 POLICIES = {"asyncio": asyncio.DefaultEventLoopPolicy, "uvloop": uvloop.EventLoopPolicy}
 
@@ -412,6 +412,52 @@ def test_a_silent_peer_is_asked_and_then_given_up(monkeypatch: pytest.MonkeyPatc
         assert wire.written.count(encode_frame(Frame(Type.PING, 0, bytes(8)))[:5]) == 2
 
     run(story())
+
+
+def test_handlers_that_do_not_end_are_bounded() -> None:
+    release = asyncio.Event()
+
+    async def stubborn(request: StreamRequest, stream: MessageStream) -> None:
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                continue
+
+    async def story() -> None:
+        wire = Wire()
+
+        async def dialed(server: str, context: ssl.SSLContext) -> Wire:
+            return wire
+
+        tls = ssl.create_default_context()
+        client = TunnelClient("https://s:1", tls, stubborn, SystemClock(), random.Random(1), dial=dialed)
+        running = asyncio.create_task(client.run())
+        while wire.on_data is None:
+            await asyncio.sleep(0)
+        wire.on_data(encode_hello(Hello(1, 1, WINDOW_BYTES, 1)))
+        for number in range(1, HANDLERS_MAX + 1):
+            wire.on_data(encode_frame(Frame(Type.OPEN, number, encode_request(request()))))
+            await asyncio.sleep(0)  # it starts, and from now on ignores that its stream is gone
+            wire.on_data(encode_frame(Frame(Type.RESET, number)))
+        assert b"still works on" not in wire.written
+        wire.on_data(encode_frame(Frame(Type.OPEN, HANDLERS_MAX + 1, encode_request(request()))))
+        assert b"still works on" in wire.written
+        release.set()
+        running.cancel()
+        await asyncio.wait([running])
+
+    run(story())
+
+
+@pytest.mark.parametrize("server", ["http://s:1", "s:1", "https://", "https://s:99999999", "https://[::1"])
+def test_what_is_no_address_of_a_server(server: str) -> None:
+    with pytest.raises(TunnelError, match="must be https"):
+        run(no_dial(server))
+
+
+async def no_dial(server: str) -> None:
+    await dial(server, ssl.create_default_context())
 
 
 @pytest.mark.parametrize(
