@@ -87,6 +87,7 @@ class _Turn:
         self.limits: Bounds = bounds(wanted)
         self.recreate = wanted.spec.strategy.type == RECREATE
         self.conditions = list(wanted.status.conditions)
+        self.collisions = wanted.status.collision_count
 
     def act(self) -> list[Action]:
         self._note_pause()
@@ -151,7 +152,8 @@ class _Turn:
     def _create(self) -> list[Action]:
         """Make the new set. Its name may belong to somebody else: then the hash is salted once more."""
         if self.seen.taken is not None:
-            return self._collided()
+            self.collisions = (self.collisions or 0) + 1
+            return []
         size = next_of_new(self.limits, self.recreate, 0, sum(map(replicas_of, self.old)))
         revision = max((annotated(each, REVISION) for each in self.old), default=0) + 1
         made = made_for(self.wanted, size, annotations_for(self.wanted, self.limits, revision, None))
@@ -169,12 +171,6 @@ class _Turn:
                 self.conditions, progress.PROGRESSING, "True", "NewReplicaSetCreated", message, self.now
             )
         return [Create(made, f"no set has the template of revision {revision}", report)]
-
-    def _collided(self) -> list[Action]:
-        count = (self.wanted.status.collision_count or 0) + 1
-        status = msgspec.structs.replace(self.wanted.status, collision_count=count)
-        made = msgspec.structs.replace(self.wanted, status=status)
-        return [Update(made, f"somebody else's set is called {set_name(self.wanted)}", "status")]
 
     # --- moving replicas ---
 
@@ -269,6 +265,7 @@ class _Turn:
     def status(self) -> list[Action]:
         """Write the status if it says something new; wake when the deadline is due."""
         status = progress.counted(self.wanted, self.new, self.sets, self.conditions, self.now)
+        status.collision_count = self.collisions
         if not self.wanted.spec.paused:
             status = progress.with_progress(self.wanted, self.new, self.sets, status, self.now)
         actions: list[Action] = []
