@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -89,16 +90,12 @@ class HttpServer:
     ) -> None:
         self._limits = limits or Limits()
         bodies = Bodies(self._limits.bodies_bytes)
-        self._shared = Shared(handler, self._limits, bodies, self._now, new_audit_id)
+        self._shared = Shared(handler, self._limits, bodies, time.monotonic, new_audit_id)
         self._gate = Gate(self._limits)
         self._accepting = Tasks()
         self._sockets: list[socket.socket] = []
         self._sweeping: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-
-    def _now(self) -> float:
-        assert self._loop is not None
-        return self._loop.time()
 
     @property
     def connections(self) -> int:
@@ -113,6 +110,7 @@ class HttpServer:
     def begin(self) -> None:
         """Get ready on the running loop without listening: for transports that the caller brings."""
         self._loop = asyncio.get_running_loop()
+        self._shared.now = self._loop.time
         if self._sweeping is None:
             self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
@@ -176,7 +174,7 @@ class HttpServer:
             log.debug("no TLS session with %s: %s", address, error)
 
     def _sweep(self) -> None:
-        now = self._now()
+        now = self._shared.now()
         for connection in [c for c in self._shared.connections if c.deadline <= now]:
             connection.overdue()
         assert self._loop is not None
