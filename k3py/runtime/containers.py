@@ -184,7 +184,7 @@ class Containers:
         if not record.conmon_pid:  # half made: conmon may be creating it at this moment
             await host.cgroups.kill(conmon_cgroup(record.cgroup))
         await host.cgroups.kill(record.cgroup)
-        await self._end_conmon(record)
+        await self.end_conmon(record)
         host.step(Step.REMOVE_KILLED)
         await runc.delete(command_of(record), record.id)
         host.step(Step.REMOVE_FORGOTTEN)
@@ -198,7 +198,7 @@ class Containers:
         await asyncio.to_thread(remove_tree, folder)
         host.step(Step.REMOVE_FILES)
 
-    async def _end_conmon(self, record: ContainerRecord) -> None:
+    async def end_conmon(self, record: ContainerRecord) -> None:
         """Give conmon the time to write what it holds; then its cgroup is emptied."""
         descriptor = open_pidfd(record.conmon)
         if descriptor is not None:

@@ -31,6 +31,10 @@ READ_BYTES: Final = 32 * 1024
 CHUNKS_AHEAD_MAX: Final = 8
 SHIM_MESSAGE_BYTES_MAX: Final = 8 * 1024
 SHIM_START_SECONDS_MAX: Final = 60.0
+# A killed command is gone at once; what it left running may hold the pipes that its runtime waits for.
+BURIAL_SECONDS_MAX: Final = 1.0
+# What a runtime said comes with its end, unless nobody reads the output before it.
+LAST_WORDS_SECONDS_MAX: Final = 1.0
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
 
@@ -50,20 +54,22 @@ class Session:
         self.folder.mkdir(parents=True)
         (self.folder / "process.json").write_bytes(orjson.dumps(self.process))
 
-    def kill_command(self) -> None:
-        """SIGKILL the command: the pid of the pid file, if that process is in the container."""
+    def kill_command(self) -> bool:
+        """SIGKILL the command: the pid of the pid file, if that process is in the container. False if it is not."""
         try:
             pid = int((self.folder / "pid").read_text())
             descriptor = os.pidfd_open(pid)
         except (OSError, ValueError):
-            return
+            return False
         try:
-            if is_member((PROC / str(pid) / "cgroup").read_text(), self.cgroup):
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            if not is_member((PROC / str(pid) / "cgroup").read_text(), self.cgroup):
+                return False
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
         except OSError:
-            pass
+            return False
         finally:
             os.close(descriptor)
+        return True
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -83,6 +89,7 @@ class PipedExec:
         self._session = session
         self._process = process
         self._said = b""
+        self._killed = False
         self._chunks: asyncio.Queue[tuple[Channel, bytes]] = asyncio.Queue(CHUNKS_AHEAD_MAX)
         self._pumps = asyncio.ensure_future(self._pump_both())
         self._ended = asyncio.ensure_future(self._end())
@@ -96,15 +103,15 @@ class PipedExec:
         while data := await stream.read(READ_BYTES):
             if channel is Channel.STDERR:
                 self._said = (self._said + data)[-SHIM_MESSAGE_BYTES_MAX:]
-            await self._chunks.put((channel, data))
+            if not self._killed:
+                await self._chunks.put((channel, data))
 
     async def _end(self) -> int:
         code = await self._process.wait()
         started = (self._session.folder / "pid").exists()
         self._session.remove()
-        if not started:
-            with contextlib.suppress(TimeoutError):  # its words come with its end; nobody may be reading them
-                await asyncio.wait_for(asyncio.shield(self._pumps), 1.0)
+        if not started and not self._killed:
+            await asyncio.wait((self._pumps,), timeout=LAST_WORDS_SECONDS_MAX)
             raise start_failure(self._said)
         return 128 - code if code < 0 else code
 
@@ -137,14 +144,19 @@ class PipedExec:
         return await asyncio.shield(self._ended)
 
     async def kill(self) -> None:
+        self._killed = True
+        while not self._chunks.empty():  # whoever waits for room to put more goes on, and drops it
+            self._chunks.get_nowait()
         if not self._ended.done():
-            self._session.kill_command()
+            # The runtime buries its child; killed first, it would leave that to the host's init, for as long as
+            # which the container's process namespace cannot end.
+            if self._session.kill_command():
+                await asyncio.wait((self._ended,), timeout=BURIAL_SECONDS_MAX)
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         self._pumps.cancel()
         await asyncio.wait((self._pumps, self._ended))
-        with contextlib.suppress(CannotExec):
-            self._ended.result()
+        self._ended.exception()  # asked for, so that it does not count as lost
 
 
 class TerminalExec:

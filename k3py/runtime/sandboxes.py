@@ -148,6 +148,8 @@ class Sandboxes:
                 record = msgspec.structs.replace(record, phase=Phase.STOPPING)
                 await asyncio.to_thread(records.write_sandbox, record)
             host.step(Step.TEARDOWN_RECORDED)
+            if "pid" in record.pins:
+                await self._end_containers(record)
             await host.cgroups.kill(record.cgroup)
             host.step(Step.TEARDOWN_KILLED)
             await self._forget_containers(record)
@@ -167,6 +169,12 @@ class Sandboxes:
         host.step(Step.TEARDOWN_CONTAINERS)
         await asyncio.to_thread(remove_tree, records.pod(pod_uid))
         host.step(Step.TEARDOWN_FILES)
+
+    async def _end_containers(self, record: SandboxRecord) -> None:
+        """Let conmon bury the containers' processes: a process namespace ends only when all in it are buried."""
+        for found in self._records.containers(record.pod_uid):
+            await self._host.cgroups.kill(found.cgroup)
+            await self._containers.end_conmon(found)
 
     async def _forget_containers(self, record: SandboxRecord) -> None:
         """Have the runtimes forget their containers, all at once."""
