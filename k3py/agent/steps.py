@@ -35,7 +35,16 @@ from k3py.agent.volume_files import VolumeFiles, resolve_sub_path
 from k3py.agent.volumes import VolumeProblem
 from k3py.base.clock import Clock
 from k3py.model.generated.core_v1 import Container, Pod
-from k3py.runtime.port import CannotStart, ContainerStatus, Mount, Runtime, RuntimeProblem, SandboxConfig, SandboxStatus
+from k3py.runtime.port import (
+    CannotStart,
+    ContainerState,
+    ContainerStatus,
+    Mount,
+    Runtime,
+    RuntimeProblem,
+    SandboxConfig,
+    SandboxStatus,
+)
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +86,9 @@ class PodMemory:
         """A container as the runtime shows it now."""
         if self.seen is None:
             return
+        known = next((each for each in self.seen.containers if each.id == status.id), None)
+        if known is not None and known.state is ContainerState.EXITED:
+            return  # an end is final; what is told late must not undo it
         others = [each for each in self.seen.containers if each.id != status.id]
         self.seen = _with_containers(self.seen, [*others, status])
 

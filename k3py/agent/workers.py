@@ -67,11 +67,21 @@ class PodWorker:
         self._report_backoff = Backoff(shared.source, 0.5, 30.0)
         self._tasks = Tasks()
         self._report: asyncio.Task[None] | None = None
+        self._idle = False
+        self._turns = 0
 
     @property
     def seen(self) -> SandboxStatus | None:
         """The sandbox as this worker last saw it."""
         return self._memory.seen
+
+    @property
+    def quiet_since(self) -> int | None:
+        """A number that stays the same as long as the pod's worker waits and nothing happens; None: it is at work.
+
+        What somebody else saw of the pod may be used only if this did not change while they looked.
+        """
+        return self._turns if self._idle and not self._operations.busy else None
 
     # --- what happens, told by the agent
 
@@ -99,6 +109,7 @@ class PodWorker:
 
     def container_changed(self, status: ContainerStatus) -> None:
         """The runtime says so."""
+        self._turns += 1
         self._memory.put(status)
         self._wake.set()
 
@@ -122,7 +133,9 @@ class PodWorker:
                 wake_at = await self._settled()
                 if self.record.state is PodState.GONE:
                     break
+                self._idle = True
                 await self._wait(wake_at)
+                self._idle = False
         finally:
             await self.stop()
         self._on_gone(self.record.uid)
@@ -144,6 +157,7 @@ class PodWorker:
     async def _settled(self) -> float | None:
         """Decide and act until there is nothing to do now; when to look again, in seconds since 1970."""
         self._wake.clear()
+        self._turns += 1
         clock = self._shared.tools.clock
         try:
             for _ in range(STEPS_MAX):
