@@ -6,6 +6,7 @@ also what a crash left half made and no record names.
 """
 
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Mapping
@@ -235,6 +236,20 @@ class Cgroups:
             for parent in Path(path).parents:
                 if parent in (Path(), Path(prune_to)) or not _remove_if_empty(tree / parent):
                     break
+
+    async def clear(self, path: str, prune_to: str = "") -> None:
+        """Remove the cgroup; what has come in since it was killed (a start that a crash left under way) is killed too.
+
+        Raises OSError when it cannot be removed, StillRunning.
+        """
+        for _ in range(KILL_ROUNDS_MAX):
+            try:
+                return self.remove(path, prune_to)
+            except OSError as problem:
+                if problem.errno != errno.EBUSY:
+                    raise
+            await self.kill(path)
+        raise StillRunning(f"cannot remove cgroup {path}: something keeps coming in")
 
     def oom_kills(self, path: str) -> int:
         """How many processes of the cgroup the kernel killed for memory; 0 when it is gone."""

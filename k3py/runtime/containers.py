@@ -191,7 +191,7 @@ class Containers:
         kernel.unmount_below(folder)
         host.step(Step.REMOVE_UNMOUNTED)
         for cgroup in (record.cgroup, conmon_cgroup(record.cgroup)):
-            host.cgroups.remove(cgroup, prune_to=str(Path(record.cgroup).parent))
+            await host.cgroups.clear(cgroup, prune_to=str(Path(record.cgroup).parent))
         host.step(Step.REMOVE_CGROUP)
         (self._records.exits / record.id).unlink(missing_ok=True)
         host.step(Step.REMOVE_EXIT)

@@ -158,7 +158,7 @@ class Sandboxes:
         kernel.unmount_below(records.pod_run(pod_uid))
         host.step(Step.TEARDOWN_UNMOUNTED)
         if record is not None:
-            host.cgroups.remove(record.cgroup)
+            await host.cgroups.clear(record.cgroup)
         host.step(Step.TEARDOWN_CGROUP)
         for container_id in records.container_ids(pod_uid):
             (records.exits / container_id).unlink(missing_ok=True)

@@ -5,6 +5,7 @@ The one to be killed is a process of its own, which kills itself at a chosen ste
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -105,6 +106,27 @@ def test_a_kill_after_any_step_leaves_what_can_be_gone_on_with(machine: Machine,
         assert (await runtime.wait_exit(again)).exit_code == 3
         await runtime.stop_sandbox("uid-1")
         await runtime.close()
+
+    play(story)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_kill_at_any_moment_leaves_what_can_be_removed(machine: Machine, seed: int) -> None:
+    """Also in the middle of a step, when conmon and the runtime are still at work for the dead."""
+    line = [sys.executable, "-c", VICTIM, str(machine.root), str(machine.layer), "NONE", "own", str(REPOSITORY)]
+    victim = subprocess.Popen(line, stdin=subprocess.DEVNULL)
+    source = random.Random(seed)
+
+    async def story() -> None:
+        await until(lambda: (machine.root / "state/pods").exists() or victim.poll() is not None)
+        await asyncio.sleep(source.random() * 0.25)  # the length of the story: any moment in it
+        victim.kill()
+        victim.wait()
+        runtime = machine.runtime()
+        for sandbox in await runtime.list():
+            await runtime.stop_sandbox(sandbox.pod_uid)
+        await runtime.close()
+        assert await runtime.list() == []
 
     play(story)
 
