@@ -40,6 +40,7 @@ from k3py.model.generated import core_v1
 from k3py.model.registry import KINDS
 from k3py.objects.collections import collections
 from k3py.objects.service import Objects
+from k3py.objects.system import ensure_system_objects
 from k3py.pki.rotation import keep_fresh
 from k3py.proxy.server import TunnelHub
 from k3py.store.limits import Limits
@@ -84,7 +85,7 @@ class Server:
         store = self._store = self._make_store(opened, cluster)
         await store.open()
         objects = Objects(store, self._clock, self._source)
-        await objects.ensure_system_objects()
+        await ensure_system_objects(objects)
         await self._listen(store, objects, cluster)
         if not self._settings.api_only:
             self._control = Control(objects, self._clock, self._source, self._settings.node_monitor_grace_seconds)

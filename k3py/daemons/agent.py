@@ -1,0 +1,167 @@
+"""``k3py agent``: this node's pods, in one process. Containers are not its children: they outlive it."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import socket
+from typing import Final
+
+from k3py.agent.agent import Agent
+from k3py.agent.settings import AgentSettings as AgentOptions
+from k3py.base.backoff import Backoff
+from k3py.base.clock import Clock, SystemClock
+from k3py.base.paths import Paths
+from k3py.base.tasks import Tasks
+from k3py.client.http import HttpClient
+from k3py.daemons.process import StatusFile, die, notify, until_told_to_stop
+from k3py.daemons.settings import AgentSettings, BadSetting
+from k3py.image.service import Images
+from k3py.model.errors import Unavailable
+from k3py.pki.credentials import Credentials, NodeCredentials
+from k3py.pki.rotation import keep_fresh
+from k3py.pki.tokens import JoinToken
+from k3py.proxy.client import TunnelClient
+from k3py.runtime.oci import OciRuntime, open_host
+
+log = logging.getLogger(__name__)
+
+# A server that is being started is there within seconds; an agent waits for it as long as it takes.
+FIRST_WAIT_SECONDS: Final = 0.2
+WAIT_SECONDS_MAX: Final = 15.0
+
+
+class Node:
+    """One agent process: joins, runs pods, keeps its certificate fresh and its tunnel open."""
+
+    def __init__(self, settings: AgentSettings, paths: Paths, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._paths = paths
+        self._clock = clock or SystemClock()
+        self._source = random.Random()
+        self._name = settings.node_name or socket.gethostname().lower()
+        self._status = StatusFile(paths.run / "agent.json")
+        self._tasks = Tasks(lambda name, problem: die(f"{name} failed: {problem!r}"))
+        self._agent: Agent | None = None
+        self._client: HttpClient | None = None
+
+    async def start(self) -> None:
+        """Join the cluster if this node has not, then take up what runs here and follow the server.
+
+        Raises:
+            BadSetting: a setting is missing or cannot be used.
+            Untrusted, BadToken, Problem: the server cannot be trusted, or refuses this node.
+            NotSupported: a program of the host is missing.
+        """
+        server = self._settings.server
+        if not server.startswith("https://"):
+            raise BadSetting(f"cannot use server {server!r}: give the URL of a server, https://host:6443")
+        # Status comes first: 'k3py down' has to find an agent that still waits for its server.
+        self._status.write(node=self._name)
+        runtime = make_runtime(self._paths, self._clock, self._settings.runtime or None)
+        images = Images(self._paths.images, self._paths.config / "registries.yaml")
+        folder = NodeCredentials(self._paths.agent_state / "pki", self._name, self._clock, random.SystemRandom())
+        credentials = await self._join(folder, server)
+        context = credentials.context()
+        client = self._client = HttpClient([server], context)
+        agent = self._agent = Agent(
+            client=client,
+            runtime=runtime,
+            images=images,
+            clock=self._clock,
+            source=self._source,
+            paths=self._paths,
+            settings=self._options(),
+            failed=die,
+        )
+
+        async def renew() -> bytes:
+            return (await folder.renew(server, context)).certificate_pem
+
+        tunnel = TunnelClient(server, context, agent.handle_stream, self._clock, self._source)
+        backoff = Backoff(self._source, 1.0, 60.0)
+        self._tasks.start(agent.run(), "agent")
+        self._tasks.start(tunnel.run(), "tunnel")
+        self._tasks.start(keep_fresh(credentials.certificate_pem, renew, self._clock, backoff), "certificate renewal")
+        notify("READY=1", os.environ)
+        log.info("node %s serves %s", self._name, server)
+
+    async def _join(self, folder: NodeCredentials, server: str) -> Credentials:
+        """This node's credentials; waits for a server that is away, gives up on one that refuses."""
+        kept = folder.load()
+        if kept is not None:
+            return kept
+        token = JoinToken.parse(self._settings.token) if self._settings.token else None
+        if token is None:
+            raise BadSetting("cannot join: give the join token (--token or K3PY_TOKEN); 'k3py token create' makes one")
+        backoff = Backoff(self._source, FIRST_WAIT_SECONDS, WAIT_SECONDS_MAX)
+        while True:
+            try:
+                return await folder.obtain(server, token)
+            except Unavailable as problem:
+                log.warning("cannot join yet: %s", problem)
+                await asyncio.sleep(backoff.next_seconds())
+
+    def _options(self) -> AgentOptions:
+        settings = self._settings
+        labels = dict(_pair(each, "node-label") for each in settings.node_label)
+        return AgentOptions(
+            node_name=self._name,
+            labels=labels,
+            lease_seconds=settings.lease_seconds,
+            lease_duration_seconds=max(4, round(settings.lease_seconds * 4)),
+            pods_max=settings.max_pods,
+        )
+
+    async def stop(self) -> None:
+        """End; containers run on."""
+        if self._agent is not None:
+            await self._agent.stop()
+        await self._tasks.stop()
+        if self._client is not None:
+            await self._client.close()
+        self._status.remove()
+
+
+def make_runtime(paths: Paths, clock: Clock, runtime: str | None = None) -> OciRuntime:
+    """This instance's containers: state below ``/var/lib/k3py/agent``, what belongs to this boot below ``/run/k3py``.
+
+    Raises:
+        NotSupported: a program is missing.
+    """
+    state, run = paths.agent_state / "runtime", paths.run / "runtime"
+    return OciRuntime(open_host(state, run, clock, random.Random(), runtime))
+
+
+async def remove_all_pods(paths: Paths) -> int:
+    """Stop and remove every sandbox of this instance; how many there were."""
+    if not (paths.agent_state / "runtime").exists():
+        return 0
+    runtime = make_runtime(paths, SystemClock())
+    sandboxes = await runtime.list()
+    await asyncio.gather(*(runtime.stop_sandbox(each.pod_uid) for each in sandboxes))
+    return len(sandboxes)
+
+
+def _pair(text: str, setting: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not key or not separator:
+        raise BadSetting(f"cannot use {setting} {text!r}: write key=value")
+    return key, value
+
+
+async def run(settings: AgentSettings, paths: Paths) -> None:
+    """Be an agent until told to stop."""
+    node = Node(settings, paths)
+    started = asyncio.create_task(node.start(), name="start")
+    stopping = asyncio.create_task(until_told_to_stop(node.stop), name="stop")
+    done, _ = await asyncio.wait({started, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if started in done and started.exception() is not None:
+        stopping.cancel()
+        await node.stop()
+        await started
+    await stopping
+    started.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await started
