@@ -59,15 +59,15 @@ def reconcile(
         ports[key] = resolved
         groups[key][pod.metadata.uid] = _endpoint(wanted, pod, address, zones)
     if not groups:
-        ports[b""], groups[b""] = [], {}
+        ports[encode([])], groups[encode([])] = [], {}
+    alive = [each for each in slices if each.metadata.deletion_timestamp is None and each.address_type == "IPv4"]
+    shares = {key: [each for each in alive if encode(each.ports) == key] for key in groups}
+    left = [each for each in alive if all(each not in share for share in shares.values())]
     actions: list[Action] = []
-    left = [each for each in slices if each.metadata.deletion_timestamp is None]
     for key in sorted(groups):
-        same = [each for each in left if each.address_type == "IPv4" and encode(each.ports) == encode(ports[key])]
-        left = [each for each in left if each not in same]
-        if not same and not groups[key] and left:
-            same, left = left[:1], left[1:]
-        actions += _fill(wanted, ports[key], groups[key], same)
+        if not shares[key] and left:
+            shares[key].append(left.pop(0))  # rather give a slice other ports than delete one and make another
+        actions += _fill(wanted, ports[key], groups[key], shares[key])
     actions += [Delete(target(each), "no endpoint has these ports any more", unchanged=True) for each in left]
     return actions
 

@@ -182,6 +182,8 @@ class Toy:
             if new.metadata.deletion_timestamp and not self._held(new):
                 self.remove(new)
                 return
+        elif not hasattr(new, "spec"):
+            new = made
         else:
             if encode(new.spec) != encode(made.spec):
                 new.metadata.generation += 1
