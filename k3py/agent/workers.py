@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
 
-from k3py.agent.actions import Action, MarkStopping, Move
+from k3py.agent.actions import Action, Forget, MarkStopping, Move
 from k3py.agent.handlers import Handlers
 from k3py.agent.images import Puller
 from k3py.agent.observe import ended_since
@@ -69,6 +69,7 @@ class PodWorker:
         self._report: asyncio.Task[None] | None = None
         self._idle = False
         self._turns = 0
+        self._forgotten = False
 
     @property
     def seen(self) -> SandboxStatus | None:
@@ -131,7 +132,7 @@ class PodWorker:
         try:
             while True:
                 wake_at = await self._settled()
-                if self.record.state is PodState.GONE:
+                if self._forgotten:
                     break
                 self._idle = True
                 await self._wait(wake_at)
@@ -168,7 +169,7 @@ class PodWorker:
                     self._prober.sync(self.record, self._memory.seen)
                     self._publish()
                     return decided.wake_at
-                if self.record.state is PodState.GONE:
+                if self._forgotten:
                     return None
             log.error("pod %s does not settle", self.record.uid)
         except (RuntimeProblem, OSError) as problem:
@@ -193,6 +194,7 @@ class PodWorker:
             # A stop that is under way begins anew with less time.
             await self._operations.cancel(lambda name: name == f"stop {action.container}")
         await self._steps.act(action)
+        self._forgotten = isinstance(action, Forget)
         if isinstance(action, Move) and self.record.state is PodState.STOPPING:
             await self._operations.cancel(lambda name: not name.startswith("stop "))
 

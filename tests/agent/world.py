@@ -1,0 +1,147 @@
+"""One node in one process on virtual time: a server, a machine, and an agent that can be killed and made anew."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from k3py.agent.agent import Agent
+from k3py.agent.node_status import Measured
+from k3py.agent.settings import AgentSettings
+from k3py.base.clock import LoopClock
+from k3py.base.paths import Paths
+from k3py.base.virtual_loop import Life, VirtualLoop
+from k3py.image.auth import Credential
+from k3py.image.errors import ImageNotFound
+from k3py.image.image import Freed, Image, ImageConfig
+from k3py.model.generated import core_v1, meta_v1
+from k3py.model.generated.core_v1 import Container, Pod, PodSpec
+from k3py.runtime.fake import FakeRuntime, Script
+from k3py.runtime.port import ContainerConfig, SandboxConfig
+from tests.agent.cluster import Cluster
+
+NODE = "n1"
+
+MEASURED = Measured(
+    hostname=NODE, machine="x86_64", kernel_version="6.1", os_image="Test", machine_id="m", system_uuid="s",
+    boot_id="b", runtime_version="k3py://fake", addresses=("192.0.2.7",), cpus=4, memory_bytes=8 << 30,
+    memory_available_bytes=4 << 30, disk_bytes=100 << 30, disk_available_bytes=50 << 30, inodes=1000,
+    inodes_available=900, pids_max=32768, pids=100,
+)  # fmt: skip
+
+
+class FakeImages:
+    """Images by name; ``missing`` names cannot be pulled, ``pull_seconds`` is how long a pull takes."""
+
+    def __init__(self) -> None:
+        self.present: set[str] = set()
+        self.missing: set[str] = set()
+        self.pulled: list[str] = []
+        self.pull_seconds = 0.01
+
+    def find(self, name: str) -> Image | None:
+        return self._image(name) if name in self.present else None
+
+    async def pull(self, name: str, credentials: Sequence[Credential] = ()) -> Image:
+        await asyncio.sleep(self.pull_seconds)
+        if name in self.missing:
+            raise ImageNotFound(f"cannot pull {name}: no such image")
+        self.pulled.append(name)
+        self.present.add(name)
+        return self._image(name)
+
+    def list(self) -> list[Image]:
+        return [self._image(name) for name in sorted(self.present)]
+
+    def remove(self, name: str) -> None:
+        self.present.discard(name)
+
+    def collect_garbage(self, in_use: object) -> Freed:
+        return Freed()
+
+    def _image(self, name: str) -> Image:
+        config = ImageConfig(entrypoint=("/run",), env=("FROM_IMAGE=1",))
+        return Image(f"sha256:{name}", f"sha256:{name}", (name,), (name.partition(":")[0],), config, (), 10)
+
+
+class World:
+    """Made inside a running virtual loop."""
+
+    def __init__(
+        self,
+        root: Path,
+        script: Callable[[SandboxConfig, ContainerConfig], Script] = lambda _pod, _container: Script(),
+        settings: AgentSettings | None = None,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        self.loop = loop
+        self.clock = LoopClock(loop)
+        self.source = random.Random(7)
+        self.cluster = Cluster(self.clock)
+        self.runtime = FakeRuntime(self.clock, self.source, script)
+        self.images = FakeImages()
+        self.settings = settings or AgentSettings(node_name=NODE)
+        self.paths = Paths.below(root)
+        self.agent: Agent
+        self.life: Life
+        self.lives = 0
+
+    def start(self) -> None:
+        """An agent comes to life on what is there."""
+        self.lives += 1
+        self.life = Life(f"agent {self.lives}")
+        self.agent = Agent(
+            client=self.cluster, runtime=self.runtime, images=self.images, clock=self.clock, source=self.source,
+            paths=self.paths, settings=self.settings, measured=lambda: MEASURED,
+        )  # fmt: skip
+        self.running = self.loop.start_in(self.life, self.agent.run())
+
+    def kill(self) -> None:
+        """As ``kill -9``: nothing of the agent goes on, no ``finally`` runs."""
+        self.loop.kill(self.life)
+
+    async def until(self, condition: Callable[[], Any], seconds: float = 120.0) -> None:
+        """Wait until it holds; fails after so many (virtual) seconds."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.05)
+
+    def phase(self, name: str = "web") -> str:
+        pod = self.cluster.pod(name)
+        return pod.status.phase if pod else "gone"
+
+    def containers(self) -> list[Any]:
+        """All containers of the machine."""
+        return [each for sandbox in self.runtime.sandboxes.values() for each in sandbox.containers.values()]
+
+    def files(self) -> list[str]:
+        """What lies below the folders that belong to pods."""
+        return sorted(
+            str(path)
+            for top in (self.paths.agent_state / "pods", self.paths.log / "pods", self.paths.run / "agent/objects")
+            for path in top.rglob("*")
+            if path.is_file()
+        )
+
+
+def container(name: str = "web", **fields: Any) -> Container:
+    return Container(name=name, image=fields.pop("image", "busybox:1"), **fields)
+
+
+def pod(name: str = "web", *containers: Container, **fields: Any) -> Pod:
+    """A pod on the host's network, bound to the node."""
+    meta = meta_v1.ObjectMeta(name=name, namespace="default", uid=fields.pop("uid", ""), generation=1)
+    host_network = fields.pop("host_network", True)
+    spec = PodSpec(
+        containers=list(containers) or [container()],
+        node_name=NODE,
+        host_network=host_network,
+        restart_policy=fields.pop("restart_policy", "Always"),
+        **fields,
+    )
+    return Pod(metadata=meta, spec=spec)
+
+
+__all__ = ["FakeImages", "Script", "World", "container", "core_v1", "pod"]
