@@ -10,9 +10,11 @@ life in its context, and what belongs to a life that has ended is held for good:
 
 import asyncio
 import heapq
+import inspect
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Final, TypeVar, TypeVarTuple, Unpack, cast
 
@@ -37,19 +39,6 @@ class Life:
     def __init__(self, name: str) -> None:
         self.name = name
         self.is_over = False
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    def keep(self, task: asyncio.Task[Any]) -> None:
-        """Hold on to a task until it is done: one that is held for good must not be collected, which would run its
-        ``finally`` blocks."""
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def bury(self) -> None:
-        """The world ends; say nothing about tasks that never will."""
-        for task in self._tasks:
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
-        self._tasks.clear()
 
     def __repr__(self) -> str:
         return f"Life({self.name}{', over' if self.is_over else ''})"
@@ -87,7 +76,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._stopping = False
         self._closed = False
         self._steps = 0
-        self._lives: list[Life] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
         self.held: list[asyncio.Handle] = []
         self.before_step: Callable[[], None] | None = None
         self.failures: list[dict[str, Any]] = []
@@ -97,8 +86,6 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def start_in(self, life: Life, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Run ``work`` as a task of ``life``; what it starts belongs to that life too."""
-        if life not in self._lives:
-            self._lives.append(life)
         context = copy_context()
         context.run(_life.set, life)
         return self.create_task(work, context=context)
@@ -223,11 +210,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def close(self) -> None:
         self._closed = True
-        for life in self._lives:
-            life.bury()
+        for task in list(self._tasks):
+            _end(task)
+        self._tasks.clear()
         self.held.clear()
-        self._ready.clear()
-        self._timers.clear()
 
     async def shutdown_asyncgens(self) -> None:
         """There is nothing to shut down."""
@@ -244,9 +230,8 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self, coro: Any, *, name: str | None = None, context: Context | None = None, **options: Any
     ) -> asyncio.Task[Any]:
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context, **options)
-        life = _life.get() if context is None else context.get(_life)
-        if life is not None:
-            life.keep(task)
+        self._tasks.add(task)  # one that is held must not be collected: that would run its `finally` blocks
+        task.add_done_callback(self._tasks.discard)
         return task
 
     async def run_in_executor(  # type: ignore[override]
@@ -284,6 +269,16 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
 def _is_task_step(handle: asyncio.Handle) -> bool:
     return isinstance(getattr(handle._callback, "__self__", None), asyncio.Task)  # type: ignore[attr-defined]
+
+
+def _end(task: "asyncio.Task[Any]") -> None:
+    """The world ends before the task does. It is closed from the outside in, one task after the other: the collector
+    would close a coroutine while it already closes its inner one, which CPython 3.11 does not survive."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    work = task.get_coro()
+    if inspect.iscoroutine(work):
+        with suppress(Exception):
+            work.close()
 
 
 def new_loop(shuffle: random.Random | None = None) -> VirtualLoop:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from k3py.store.errors import OutcomeUnknown, StoreError
 from k3py.store.keys import change_key, registry_key
@@ -54,13 +55,11 @@ class Batch:
         self.size_bytes += len(write.change.record.raw)
 
     def fail(self, problem: type[StoreError], why: str) -> None:
-        """Tell everybody who waits."""
+        """Tell everybody who waits: writers ``problem``, those who only wait that they will never know."""
         for write in self.writes:
-            if not write.done.done():
-                write.done.set_exception(problem(why))
+            _fail(write.done, problem(why))
         for waiter in self.waiters:
-            if not waiter.done():
-                waiter.set_exception(OutcomeUnknown(why))
+            _fail(waiter, OutcomeUnknown(why))
 
     def succeed(self) -> None:
         """Hand everybody who waits what they wait for."""
@@ -70,6 +69,12 @@ class Batch:
         for waiter in self.waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+
+def _fail(future: "asyncio.Future[Any]", problem: StoreError) -> None:
+    if not future.done():
+        future.set_exception(problem)
+        future.exception()  # it has been told, also when nobody listens any more
 
 
 def rows_of(writes: Sequence[Write], sealer: Sealer | None) -> dict[bytes, bytes | None]:

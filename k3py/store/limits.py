@@ -16,6 +16,7 @@ class Limits:
         batch_writes: writes in one batch: larger ones only add latency.
         batch_bytes: bytes of objects in one batch; SlateDB's unflushed buffer (64 MiB) holds several.
         batch_seconds_max: a batch that is not durable after this time is reckoned as failed.
+        open_seconds_max: opening and fencing that takes longer has failed; a bucket with much to replay takes seconds.
         batch_window_seconds: how long to collect before a batch is written. None is needed where a write is cheap;
             on a bucket, where each write is paid for, 20 to 50 ms.
         snapshots: listings kept for clients that page through them.
@@ -29,6 +30,7 @@ class Limits:
     batch_writes: int = 2_000
     batch_bytes: int = 8 << 20
     batch_seconds_max: float = 30.0
+    open_seconds_max: float = 60.0
     batch_window_seconds: float = 0.0
     snapshots: int = 16
     snapshot_seconds: float = 300.0

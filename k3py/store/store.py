@@ -5,7 +5,7 @@ its revision and encoded in the first step of the call, before any await; its re
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from k3py.base.clock import Clock
@@ -16,6 +16,7 @@ from k3py.store.committer import Committer
 from k3py.store.errors import (
     AlreadyExistsInStore,
     CannotOpen,
+    LogFailed,
     NotOpen,
     Stale,
     StoreError,
@@ -80,7 +81,7 @@ class Store:
         """
         if self._sealer is None and any(c.sealed for c in self._configured):
             raise CannotOpen("cannot open the store: a collection is to be encrypted, and no key was given")
-        await self._log.open()
+        await self._within(self._log.open(), self._limits.open_seconds_max, "open the log")
         self._found = found = await read_all(self._log, self._sealer)
         self._revisions = Revisions(self._limits.revision_chunk, found.ceiling)
         self._revision = first = self._revisions.give()
@@ -89,7 +90,7 @@ class Store:
         rows = [reservation]
         if found.is_new:
             rows.append((FORMAT, number_row(FORMAT_VERSION)))
-        await self._log.write(rows, first)
+        await self._within(self._log.write(rows, first), self._limits.batch_seconds_max, "reserve revisions")
         self._committer = Committer(self._log, self._limits, self._prepare, self._publish, self._on_fatal)
         for collection in self._configured:
             self._place(collection, found.collections.pop(collection.name, Past()))
@@ -273,6 +274,13 @@ class Store:
             await waiter
 
     # --- inside ---
+
+    async def _within(self, step: Awaitable[None], seconds: float, what: str) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await step
+        except TimeoutError as problem:
+            raise LogFailed(f"cannot {what}: it takes more than {seconds:g} seconds") from problem
 
     def _place(self, collection: Collection, past: Past) -> None:
         changes, floor = resolve_changes(past)
