@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from k3py.agent.agent import Agent
 from k3py.agent.node_status import Measured
@@ -18,10 +19,11 @@ from k3py.image.image import Freed, Image, ImageConfig
 from k3py.model.generated import core_v1, meta_v1
 from k3py.model.generated.core_v1 import Container, Pod, PodSpec
 from k3py.runtime.fake import FakeRuntime, Script
-from k3py.runtime.port import ContainerConfig, SandboxConfig
+from k3py.runtime.port import ContainerConfig, ContainerStatus, SandboxConfig
 from tests.agent.cluster import Cluster
 
 NODE = "n1"
+T = TypeVar("T")
 
 MEASURED = Measured(
     hostname=NODE, machine="x86_64", kernel_version="6.1", os_image="Test", machine_id="m", system_uuid="s",
@@ -65,6 +67,26 @@ class FakeImages:
         return Image(f"sha256:{name}", f"sha256:{name}", (name,), (name.partition(":")[0],), config, (), 10)
 
 
+class Machine(FakeRuntime):
+    """A fake machine whose containers go on when the agent that started them is killed: their timers are not its."""
+
+    async def start_container(self, container_id: str) -> None:
+        await _outside(super().start_container(container_id))
+
+    async def signal_container(self, container_id: str, signal: int) -> None:
+        await _outside(super().signal_container(container_id, signal))
+
+    async def stop_container(
+        self, container_id: str, grace_seconds: float, signal: int | None = None
+    ) -> ContainerStatus:
+        return await _outside(super().stop_container(container_id, grace_seconds, signal))
+
+
+async def _outside(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` in nobody's life."""
+    return await asyncio.get_running_loop().create_task(work, context=Context())
+
+
 class World:
     """Made inside a running virtual loop."""
 
@@ -80,7 +102,7 @@ class World:
         self.clock = LoopClock(loop)
         self.source = random.Random(7)
         self.cluster = Cluster(self.clock)
-        self.runtime = FakeRuntime(self.clock, self.source, script)
+        self.runtime = Machine(self.clock, self.source, script)
         self.images = FakeImages()
         self.settings = settings or AgentSettings(node_name=NODE)
         self.paths = Paths.below(root)
