@@ -1,20 +1,29 @@
 """Images made in memory, and a registry that serves them on loopback and misbehaves when told to."""
 
 import base64
+import datetime
 import gzip
 import hashlib
 import io
+import ipaddress
 import json
+import ssl
 import tarfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import zstandard
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from k3py.image.manifest import DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, this_platform
 
@@ -183,7 +192,10 @@ class Asked:
 
 
 class Registry(ThreadingHTTPServer):
-    """Serves what was pushed. The fields say how it misbehaves; ``asked`` is what it saw, in order."""
+    """Serves what was pushed. The fields say how it misbehaves; ``asked`` is what it saw, in order.
+
+    The blob ``held`` is not answered before the ``gate`` is opened; ``waiting`` says that somebody asked for it.
+    """
 
     daemon_threads = True
 
@@ -200,8 +212,8 @@ class Registry(ThreadingHTTPServer):
         self.breaks: dict[str, list[int]] = {}
         self.honours_ranges = True
         self.refuses: list[int] = []
+        self.held = ""
         self.gate = threading.Event()
-        self.gate.set()
         self.waiting = threading.Event()
         self.bodies: list[str] = []
 
@@ -232,6 +244,34 @@ def registry() -> Iterator[Registry]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def tls_registry(folder: Path) -> Iterator[tuple[Registry, Path]]:
+    """A registry with a certificate of its own making, and a registries.yaml that trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = folder / "registry.pem"
+    pem.write_bytes(_self_signed(key) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    with registry() as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        settings = folder / "registries.yaml"
+        settings.write_text(f"configs: {{'{server.host}': {{tls: {{ca_file: {pem}}}}}}}")
+        yield server, settings
+
+
+def _self_signed(key: ec.EllipticCurvePrivateKey) -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "registry")])
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    return (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - day, now + day)
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.PEM)
+    )
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -305,7 +345,7 @@ class _Handler(BaseHTTPRequestHandler):
         if data is None:
             self.reply(404, b"")
             return
-        if not self.server.gate.is_set():
+        if wanted == self.server.held:
             self.server.waiting.set()
             self.server.gate.wait(30)
         start = int(self.headers.get("range", "bytes=0-")[6:-1]) if self.server.honours_ranges else 0

@@ -31,7 +31,8 @@ NAMES = [
 REFUSED = [
     "", " ", "busybox ", "busyBox", "/busybox", "busybox/", "a//b", "-a", "a-", "a..b", "a___b", "busybox:",
     "busybox:-x", "busybox:" + "x" * 129, "busybox@", "busybox@sha256:12", "busybox@md5:" + "0" * 32,
-    f"busybox@{DIGEST.upper()}",     "0123456789abcdef" * 4, "a" * 256, "quay.io/", "quay.io:port/x", "quay.io:123456/x", "https://quay.io/x", "a:b:c",
+    f"busybox@{DIGEST.upper()}", "0123456789abcdef" * 4, "a" * 256, "quay.io/", "quay.io:port/x", "quay.io:123456/x",
+    "https://quay.io/x", "a:b:c",
     "quay.io/x\n", "../etc/passwd", "quay.io/../x", "-bad.io/x", "sha256:" + "0" * 64 + "x" * 100,
 ]  # fmt: skip
 
