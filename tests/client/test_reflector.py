@@ -10,7 +10,7 @@ import pytest
 from k3py.base.clock import SystemClock
 from k3py.client.mirror import Change, Deleted
 from k3py.client.port import EventType, Listing, WatchEvent
-from k3py.client.reflector import WAIT_SECONDS_MAX, Reflector
+from k3py.client.reflector import FIRST_WAIT_SECONDS, WAIT_SECONDS_MAX, Reflector
 from k3py.model.errors import Expired, Forbidden, Unavailable
 from k3py.model.generated.core_v1 import ConfigMap
 from tests.client.helpers import bookmark, config_map, event, listing
@@ -141,3 +141,9 @@ def test_it_is_synced_only_after_a_list() -> None:
     assert story.told == []
     assert not story.reflector.is_synced
     assert not story.reflector.objects
+
+
+def test_after_an_event_the_next_failure_waits_little_again() -> None:
+    story = Story(listing(10), *[AWAY] * 10, [ADDED_B, AWAY], AWAY)
+    assert story.waits[9] > 5
+    assert story.waits[10] <= FIRST_WAIT_SECONDS

@@ -414,6 +414,40 @@ def test_a_silent_peer_is_asked_and_then_given_up(monkeypatch: pytest.MonkeyPatc
     run(story())
 
 
+class SlowWire(Wire):
+    """A socket that takes nothing until ``flowing`` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flowing = asyncio.Event()
+
+    async def drain(self) -> None:
+        await self.flowing.wait()
+
+
+def test_while_the_socket_is_full_writers_wait_and_then_take_turns() -> None:
+    async def story() -> None:
+        wire, clock = SlowWire(), HandClock()
+        connection = Connection(wire, End.HUB, clock, on_ready=lambda _: None, on_lost=lambda _, reason: None)
+        connection.start()
+        wire.on_data(encode_hello(Hello(1, 1, WINDOW_BYTES, 100)))
+        streams = [connection.open(request()) for _ in range(50)]
+        wire.written.clear()
+        writes = [asyncio.create_task(stream.write(b"\0" * MESSAGE_BYTES_MAX)) for stream in streams]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not wire.written
+        wire.flowing.set()
+        await asyncio.gather(*writes)
+        assert len(wire.written) == 50 * (MESSAGE_BYTES_MAX + 9)
+        order = [
+            int.from_bytes(wire.written[at + 1 : at + 5]) for at in range(0, len(wire.written), MESSAGE_BYTES_MAX + 9)
+        ]
+        assert order == sorted(order)
+
+    run(story())
+
+
 def test_handlers_that_do_not_end_are_bounded() -> None:
     release = asyncio.Event()
 

@@ -123,6 +123,17 @@ def test_a_sender_stops_at_the_window_and_goes_on_with_the_credit() -> None:
     assert node.may_send(1, len(message))
 
 
+def test_a_stream_carries_any_number_of_windows() -> None:
+    hub, node = opened(), greeted(End.NODE)
+    fed(node, frame(Type.OPEN, 1, b'{"type":"logs","namespace":"d","pod":"p","uid":"u","container":"c"}'))
+    message = b"\1" * MESSAGE_BYTES_MAX
+    for _ in range(5 * WINDOW_BYTES // MESSAGE_BYTES_MAX):
+        assert fed(hub, node.send(1, message).data) == [Deliver(1, message)]
+        for credit in hub.on(Consumed(1, len(message))):
+            assert isinstance(credit, Send)
+            assert fed(node, credit.data) == [Resume(1)]
+
+
 VIOLATIONS = {
     "another protocol": (End.HUB, b"GET / HTTP/1.1\r\n", "does not speak"),
     "a version too new": (End.HUB, encode_hello(Hello(2, 9, WINDOW_BYTES, 1)), "upgrade the older"),
