@@ -70,16 +70,22 @@ _ENVIRONMENT_RULE: Final = (
 
 
 def dns_1123_label(text: str) -> list[str]:
-    """A lower-case name without dots, at most 63 characters: names of namespaces and containers."""
+    """A lower-case name without dots, at most 63 characters: names of containers, volumes, services."""
     wrong = []
     if len(text) > LABEL_LENGTH_MAX:
-        wrong.append(too_long(LABEL_LENGTH_MAX))
+        wrong.append(f"must be no more than {LABEL_LENGTH_MAX} characters")
     if not _DNS_1123_LABEL.fullmatch(text):
         wrong.append(_SUBDOMAIN_AS_LABEL if _DNS_1123_SUBDOMAIN.fullmatch(text) else _LABEL_RULE)
     return wrong
 
 
 _SUBDOMAIN_AS_LABEL: Final = "must not contain dots"
+
+
+def namespace_name(text: str) -> list[str]:
+    """As ``dns_1123_label``; only Kubernetes' words for a long one differ."""
+    said = f"must be no more than {LABEL_LENGTH_MAX} characters"
+    return [too_long(LABEL_LENGTH_MAX) if each == said else each for each in dns_1123_label(text)]
 
 
 def dns_1123_subdomain(text: str) -> list[str]:

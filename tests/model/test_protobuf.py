@@ -38,7 +38,8 @@ def test_a_pod():
     volume = field(1, "v") + field(2, field(2, b""))
     body = field(1, field(1, "p") + field(3, "ns") + field(8, field(1, 0)) + field(11, field(1, "a") + field(2, "b")))
     body += field(2, field(2, container) + field(1, volume) + field(4, 0))
-    assert protobuf.decode(envelope("v1", "Pod", body)) == {
+    decoded = protobuf.decode(envelope("v1", "Pod", body))
+    assert decoded == {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
@@ -91,7 +92,7 @@ def test_a_field_of_a_newer_client_is_passed_over():
     ],
 )
 def test_what_is_no_message_is_refused(data):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         protobuf.decode(data)
 
 

@@ -1,0 +1,152 @@
+"""Admission: what the cluster's state and the user decide about a write, beside the object's own rules.
+
+Built in: namespace lifecycle, default tolerations, priority, the default service account, taints of new nodes, and
+node restriction. A refusal is in Kubernetes' words.
+"""
+
+from typing import Any, Final
+
+from k3py.model.errors import Cause, Details, Forbidden, forbidden, not_found
+from k3py.model.generated import core_v1
+from k3py.model.registry import Kind
+from k3py.model.user import User
+from k3py.objects import node_restriction
+from k3py.store.store import Store
+
+NOT_READY: Final = "node.kubernetes.io/not-ready"
+UNREACHABLE: Final = "node.kubernetes.io/unreachable"
+TOLERATION_SECONDS: Final = 300
+IMMORTAL_NAMESPACES: Final = ("default", "kube-system", "kube-public")
+DEFAULT_SERVICE_ACCOUNT: Final = "default"
+SYSTEM_PRIORITIES: Final = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
+MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
+
+
+class Admission:
+    """Asks the store what the decisions need; changes only the object that is being written."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def create(self, kind: Kind, namespace: str, new: Any, user: User) -> None:
+        """Complete and admit a new object.
+
+        Raises:
+            NotFound: its namespace is not there. Forbidden.
+        """
+        if kind.namespaced:
+            self._check_namespace(kind, namespace, new.metadata.name)
+        if user.node is not None:
+            node_restriction.check_create(kind, new, user)
+        if isinstance(new, core_v1.Pod):
+            complete_pod(new)
+            self._check_service_account(kind, new)
+        elif isinstance(new, core_v1.Node):
+            taint_new_node(new)
+
+    def update(self, kind: Kind, new: Any, old: Any, subresource: str, user: User) -> None:
+        """Admit a change.
+
+        Raises:
+            Forbidden: the user may not.
+        """
+        if user.node is not None:
+            node_restriction.check_update(kind, new, old, subresource, user)
+        if isinstance(new, core_v1.Pod) and subresource == "":
+            keep_admitted(new, old)
+
+    def delete(self, kind: Kind, obj: Any, user: User) -> None:
+        """Admit a deletion.
+
+        Raises:
+            Forbidden: the object must stay, or the user may not.
+        """
+        name = obj.metadata.name
+        if isinstance(obj, core_v1.Namespace) and name in IMMORTAL_NAMESPACES:
+            raise forbidden(kind.plural, kind.group, name, "this namespace may not be deleted")
+        if user.node is not None:
+            node_restriction.check_delete(kind, obj, user)
+
+    def check_binding(self, user: User) -> None:
+        """Admit a binding.
+
+        Raises:
+            Forbidden: nodes do not bind pods.
+        """
+        if user.node is not None:
+            raise forbidden("pods", "", "", f"node {user.node!r} cannot bind pods")
+
+    def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
+        record = self._store.latest("namespaces", "", namespace)
+        if record is None:
+            raise not_found("namespaces", "", namespace)
+        if record.fields and record.fields[0] == "Terminating":
+            said = f"unable to create new content in namespace {namespace} because it is being terminated"
+            problem = forbidden(kind.plural, kind.group, name, said)
+            terminating = f"namespace {namespace} is being terminated"
+            cause = Cause("NamespaceTerminating", terminating, "metadata.namespace")
+            raise Forbidden(problem.message, Details(name, kind.group, kind.plural, causes=[cause]))
+
+    def _check_service_account(self, kind: Kind, pod: core_v1.Pod) -> None:
+        """A service account that is named has to be there; ``default`` is on its way with its namespace."""
+        name, namespace = pod.spec.service_account_name, pod.metadata.namespace
+        if name == DEFAULT_SERVICE_ACCOUNT or self._store.latest("serviceaccounts", namespace, name) is not None:
+            return
+        why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+        raise forbidden(kind.plural, kind.group, pod.metadata.name, why)
+
+
+def complete_pod(pod: core_v1.Pod) -> None:
+    """Service account, priority and tolerations that every pod has.
+
+    Raises:
+        Forbidden: the priority is not what its class says, or there is no such class.
+    """
+    spec = pod.spec
+    if MIRROR_ANNOTATION not in pod.metadata.annotations:
+        spec.service_account_name = spec.service_account_name or DEFAULT_SERVICE_ACCOUNT
+        spec.service_account = spec.service_account_name
+    _set_priority(pod)
+    for key in (NOT_READY, UNREACHABLE):
+        if not any(_tolerates(each, key) for each in spec.tolerations):
+            spec.tolerations.append(
+                core_v1.Toleration(
+                    key=key, operator="Exists", effect="NoExecute", toleration_seconds=TOLERATION_SECONDS
+                )
+            )
+
+
+def _tolerates(toleration: core_v1.Toleration, key: str) -> bool:
+    """Whether the user has said what to do about this taint."""
+    return toleration.key in ("", key) and toleration.effect in ("", "NoExecute")
+
+
+def _set_priority(pod: core_v1.Pod) -> None:
+    spec, name = pod.spec, pod.spec.priority_class_name
+    if name and name not in SYSTEM_PRIORITIES:
+        raise forbidden("pods", "", pod.metadata.name, f"no PriorityClass with name {name} was found")
+    value = SYSTEM_PRIORITIES.get(name, 0)
+    if spec.priority is not None and spec.priority != value:
+        raise forbidden(
+            "pods", "", pod.metadata.name,
+            f"the integer value of priority ({spec.priority}) must not be provided in pod spec; priority admission"
+            f" controller computed {value} from the given PriorityClass name",
+        )  # fmt: skip
+    spec.priority = value
+    spec.preemption_policy = spec.preemption_policy or "PreemptLowerPriority"
+
+
+def keep_admitted(new: core_v1.Pod, old: core_v1.Pod) -> None:
+    """A client that does not know what admission added leaves it out of an update; it stays."""
+    for attribute in ("priority", "preemption_policy"):
+        if getattr(new.spec, attribute) is None:
+            setattr(new.spec, attribute, getattr(old.spec, attribute))
+    if not new.spec.service_account_name:
+        new.spec.service_account_name = old.spec.service_account_name
+        new.spec.service_account = old.spec.service_account
+
+
+def taint_new_node(node: core_v1.Node) -> None:
+    """A new node gets no pods before it has said that it is ready."""
+    if not any(taint.key == NOT_READY for taint in node.spec.taints):
+        node.spec.taints.append(core_v1.Taint(key=NOT_READY, effect="NoSchedule"))

@@ -1,0 +1,115 @@
+"""Binding pods to nodes: one as the API asks for it, many as the scheduler does."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from k3py.base.clock import rfc3339
+from k3py.model import codec
+from k3py.model.errors import Cause, Problem, conflict, invalid, not_found
+from k3py.model.generated import core_v1
+from k3py.model.registry import KINDS
+from k3py.model.user import User
+from k3py.objects.admission import Admission
+from k3py.objects.changes import Replacement
+from k3py.objects.encoding import encoded
+from k3py.objects.storing import problem_of, storing
+from k3py.store.records import Record
+from k3py.store.store import Store
+from k3py.store.writes import Replace
+
+SCHEDULED = "PodScheduled"
+
+
+def decide(current: Record, target: core_v1.Binding, now: float) -> Replacement:
+    """The pod as it is once it is bound; ``now`` in seconds since 1970.
+
+    Raises:
+        Conflict: it is bound, gated or being deleted. Invalid: the target is no node.
+    """
+    _check_target(current.name, target)
+    pod = codec.decode(core_v1.Pod, current.raw)
+    if target.metadata.uid and target.metadata.uid != pod.metadata.uid:
+        why = f"Precondition failed: UID in precondition: {target.metadata.uid}, UID in object meta: {pod.metadata.uid}"
+        raise conflict("pods/binding", "", current.name, why)
+    _check_free(pod)
+    pod.spec.node_name = target.target.name
+    for labels, added in (
+        (pod.metadata.annotations, target.metadata.annotations),
+        (pod.metadata.labels, target.metadata.labels),
+    ):
+        labels.update(added)
+    _mark_scheduled(pod, now)
+    return Replacement(pod)
+
+
+def _check_target(name: str, target: core_v1.Binding) -> None:
+    causes = []
+    if target.target.kind not in ("", "Node"):
+        said = f'Unsupported value: "{target.target.kind}": supported values: "Node", "<empty>"'
+        causes.append(Cause("FieldValueNotSupported", said, "target.kind"))
+    if not target.target.name:
+        causes.append(Cause("FieldValueRequired", "Required value", "target.name"))
+    if causes:
+        raise invalid("Binding", "", name, causes)
+
+
+def _check_free(pod: core_v1.Pod) -> None:
+    name, why = pod.metadata.name, ""
+    if pod.metadata.deletion_timestamp is not None:
+        why = f"pod {name} is being deleted, cannot be assigned to a host"
+    elif pod.spec.node_name:
+        why = f'pod {name} is already assigned to node "{pod.spec.node_name}"'
+    elif pod.spec.scheduling_gates:
+        why = f"pod {name} has non-empty .spec.schedulingGates"
+    if why:
+        raise conflict("pods/binding", "", name, why)
+
+
+def _mark_scheduled(pod: core_v1.Pod, now: float) -> None:
+    for condition in pod.status.conditions:
+        if condition.type == SCHEDULED:
+            break
+    else:
+        condition = core_v1.PodCondition(type=SCHEDULED)
+        pod.status.conditions.append(condition)
+    if condition.status != "True":
+        condition.last_transition_time = rfc3339(now)
+    condition.status, condition.reason, condition.message = "True", "", ""
+
+
+async def bind_many(
+    store: Store, admission: Admission, targets: Sequence[tuple[str, str, str]], user: User, now: float
+) -> Sequence[Record | Problem]:
+    """Bind pods, each (namespace, pod, node), in as few batches of the store as possible.
+
+    Returns what each came to, in order: the bound pod's record, or the problem that ``Objects.bind`` would raise.
+    """
+    admission.check_binding(user)
+    kind = KINDS.of(core_v1.Pod)
+    outcomes: list[Record | Problem | None] = []
+    operations: list[Replace] = []
+    for namespace, name, node in targets:
+        current = store.latest(kind.plural, namespace, name)
+        if current is None:
+            outcomes.append(not_found("pods", "", name))
+            continue
+        target = core_v1.Binding(target=core_v1.ObjectReference(kind="Node", name=node))
+        try:
+            pod = decide(current, target, now).obj
+        except Problem as problem:
+            outcomes.append(problem)
+            continue
+        outcomes.append(None)
+        operations.append(Replace(kind.plural, namespace, name, current.revision, partial(encoded, kind, pod)))
+    if len(operations) < len(targets):
+        with storing(None, ""):
+            await store.settled()
+    results = iter(await store.write_many(operations) if operations else ())
+    return [outcome if outcome is not None else _outcome(next(results)) for outcome in outcomes]
+
+
+def _outcome(result: Any) -> Record | Problem:
+    if isinstance(result, Record):
+        return result
+    return problem_of(KINDS.of(core_v1.Pod), "", result)

@@ -1,0 +1,234 @@
+"""What a write comes to: pure decisions over the stored object, the new one, and who asks."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from k3py.base.clock import rfc3339
+from k3py.base.ids import new_uid
+from k3py.model import codec
+from k3py.model.errors import (
+    STALE,
+    BadRequest,
+    Cause,
+    InternalError,
+    Invalid,
+    conflict,
+    invalid,
+)
+from k3py.model.generated.meta_v1 import ObjectMeta
+from k3py.model.registry import Kind
+from k3py.model.user import User
+from k3py.objects.admission import Admission
+from k3py.objects.decode import typed
+from k3py.objects.fields import Errors
+from k3py.objects.meta import carry_over, check_meta, check_meta_update
+from k3py.objects.normalise import normalise
+from k3py.objects.options import FieldValidation, Patch, WriteOptions
+from k3py.objects.patch import apply_patch
+from k3py.objects.rules import Rules, rules_of
+from k3py.store.records import Record
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to become of an object. ``unchanged``: nothing, it is what it would be anyway."""
+
+    obj: Any
+    warnings: Sequence[str] = ()
+    unchanged: bool = False
+
+
+@dataclass(frozen=True)
+class Replacement(Decision):
+    """The object is stored anew."""
+
+
+@dataclass(frozen=True)
+class Removal(Decision):
+    """The object goes; ``obj`` is its last version."""
+
+
+def creation(
+    kind: Kind, namespace: str, new: Any, admission: Admission, user: User, now: float, source: random.Random
+) -> list[str]:
+    """Make ``new`` what is to be stored, in place; returns warnings.
+
+    ``now`` in seconds since 1970; ``source`` gives the uid.
+
+    Raises:
+        Problem: it cannot be stored.
+    """
+    rules = rules_of(kind.type)
+    meta: ObjectMeta = new.metadata
+    _place(kind, namespace, meta)
+    if meta.resource_version:
+        raise InternalError("resourceVersion should not be set on objects to be created")
+    _normalised(kind, new)
+    rules.default(new)
+    _reset_meta(meta, now, source)
+    if "status" in kind.subresources and not rules.status_on_create:
+        new.status = type(new)().status
+    rules.prepare_create(new)
+    if kind.keep_generation:
+        meta.generation = 1
+    admission.create(kind, namespace, new, user)
+    wrong = Errors()
+    check_meta(meta, kind.namespaced, rules.name, wrong)
+    rules.check(new, wrong)
+    _refuse(kind, meta.name, wrong)
+    return rules.warn(new)
+
+
+def _place(kind: Kind, namespace: str, meta: ObjectMeta) -> None:
+    """The object is where the request says."""
+    if not kind.namespaced:
+        return
+    if not meta.namespace:
+        meta.namespace = namespace
+    elif meta.namespace != namespace:
+        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+
+
+def _reset_meta(meta: ObjectMeta, now: float, source: random.Random) -> None:
+    """What only the server sets."""
+    meta.uid = new_uid(source)
+    meta.creation_timestamp = rfc3339(now)
+    meta.deletion_timestamp = None
+    meta.deletion_grace_period_seconds = None
+    meta.self_link = ""
+    meta.generation = 0
+    meta.managed_fields = []
+
+
+def update(kind: Kind, current: Record, new: Any, subresource: str, admission: Admission, user: User) -> Decision:
+    """What an update comes to; ``new`` becomes the object that is to be stored.
+
+    Raises:
+        Problem: it cannot be stored.
+    """
+    rules = rules_of(kind.type)
+    old: Any = codec.decode(kind.type, current.raw)
+    meta, old_meta = new.metadata, old.metadata
+    _place(kind, current.namespace, meta)
+    _same_object(kind, meta, old_meta)
+    _normalised(kind, new)
+    rules.default(new)
+    carry_over(meta, old_meta)
+    _keep_other_half(kind, rules, new, old, subresource)
+    if kind.keep_generation and rules.generation_moves(new, old):
+        meta.generation = old_meta.generation + 1
+    admission.update(kind, new, old, subresource, user)
+    wrong = Errors()
+    check_meta(meta, kind.namespaced, rules.name, wrong)
+    check_meta_update(meta, old_meta, wrong)
+    if subresource == "status":
+        rules.check_status(new, old, wrong)
+    else:
+        rules.check(new, wrong)
+        rules.check_update(new, old, wrong)
+    _refuse(kind, current.name, wrong)
+    meta.resource_version = old_meta.resource_version
+    if is_finished(new):
+        return Removal(new)
+    return Replacement(new, rules.warn(new) if subresource == "" else (), unchanged=new == old)
+
+
+def _same_object(kind: Kind, meta: ObjectMeta, old: ObjectMeta) -> None:
+    """The name, version and uid in the object are those of the stored one, as far as they are given."""
+    if not meta.name:
+        raise BadRequest("name must be provided")
+    if meta.name != old.name:
+        raise BadRequest(f"the name of the object ({meta.name}) does not match the name on the URL ({old.name})")
+    version = meta.resource_version
+    if version and not (version.isascii() and version.isdigit()):
+        said = f'Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
+        cause = Cause("FieldValueInvalid", said, "metadata.resourceVersion")
+        raise invalid(kind.name, kind.group, old.name, [cause])
+    if version not in ("", "0", old.resource_version):
+        raise conflict(kind.plural, kind.group, old.name, STALE)
+    if meta.uid and meta.uid != old.uid:
+        place = f"{kind.plural}/{old.namespace}/{old.name}" if old.namespace else f"{kind.plural}/{old.name}"
+        raise conflict(
+            kind.plural, kind.group, old.name,
+            f"StorageError: invalid object, Code: 4, Key: /registry/{place}, ResourceVersion: 0, AdditionalErrorMsg:"
+            f" Precondition failed: UID in precondition: {meta.uid}, UID in object meta: {old.uid}",
+        )  # fmt: skip
+
+
+def _keep_other_half(kind: Kind, rules: Rules, new: Any, old: Any, subresource: str) -> None:
+    """The main resource does not write status, the status subresource nothing else."""
+    if subresource == "status":
+        new.spec = old.spec
+        new.metadata.owner_references = old.metadata.owner_references
+        rules.prepare_status(new, old)
+        return
+    if subresource == "finalize":
+        new.metadata.labels, new.metadata.annotations = old.metadata.labels, old.metadata.annotations
+        new.metadata.finalizers, new.status = old.metadata.finalizers, old.status
+        return
+    if "status" in kind.subresources:
+        new.status = old.status
+    rules.prepare_update(new, old)
+
+
+def is_finished(obj: Any) -> bool:
+    """Whether nothing keeps an object any more that is being deleted."""
+    meta = obj.metadata
+    if meta.deletion_timestamp is None or meta.finalizers or meta.deletion_grace_period_seconds:
+        return False
+    return not getattr(getattr(obj, "spec", None), "finalizers", None)
+
+
+def patched(kind: Kind, current: Record, patch: Patch, options: WriteOptions) -> tuple[Any, list[str]]:
+    """The object that a patch makes of the stored one, and warnings of unknown fields.
+
+    Raises:
+        BadRequest, Invalid, InternalError: the patch cannot be applied.
+    """
+    before = codec.to_plain(codec.decode(kind.type, current.raw))
+    after = apply_patch(before, patch, kind)
+    try:
+        new, unknown = typed(kind, after)
+    except ValueError as error:
+        raise _unusable(kind, current.name, patch, str(error)) from None
+    if (new.api_version, new.kind) != (kind.api_version, kind.name):
+        raise _unusable(
+            kind, current.name, patch, f"no kind {new.kind!r} is registered for version {new.api_version!r}"
+        )
+    if not unknown or options.field_validation is FieldValidation.IGNORE:
+        return new, []
+    said = [f'unknown field "{path}"' for path in unknown]
+    if options.field_validation is FieldValidation.STRICT:
+        raise _unusable(kind, current.name, patch, f"strict decoding error: {', '.join(said)}")
+    return new, said
+
+
+def _unusable(kind: Kind, name: str, patch: Patch, why: str) -> Invalid:
+    cause = Cause("FieldValueInvalid", f"Invalid value: {codec_shown(patch.body)}: {why}", "patch")
+    return invalid(kind.name, kind.group, name, [cause])
+
+
+def codec_shown(body: Any) -> str:
+    """A patch as messages quote it."""
+    return str(codec.encode(codec.encode(body).decode()), "utf-8")
+
+
+def may_create(kind: Kind, obj: Any, subresource: str) -> bool:
+    """Whether a PUT of an object that is not there creates it."""
+    version = obj.metadata.resource_version
+    return subresource == "" and rules_of(kind.type).create_on_update and version in ("", "0")
+
+
+def _normalised(kind: Kind, obj: Any) -> None:
+    try:
+        normalise(obj)
+    except ValueError as error:
+        said = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {error}'
+        raise BadRequest(said) from None
+
+
+def _refuse(kind: Kind, name: str, wrong: Errors) -> None:
+    if wrong:
+        raise invalid(kind.name, kind.group, name, wrong.causes)

@@ -1,0 +1,195 @@
+"""Defaults of pods and pod templates. Source: Kubernetes ``pkg/apis/core/v1/defaults.go``."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from k3py.model.generated import core_v1
+from k3py.objects.qos import qos_class
+
+FILE_MODE: Final = 0o644
+TOKEN_SECONDS: Final = 3600
+GRACE_SECONDS: Final = 30
+
+_Container = core_v1.Container | core_v1.EphemeralContainer
+
+
+def pod(obj: core_v1.Pod) -> None:
+    """A pod's own defaults, on top of those that its template would have."""
+    for container in _containers(obj.spec):
+        _requests_from_limits(container.resources)
+    if obj.spec.resources is not None:
+        _requests_from_limits(obj.spec.resources)
+    if obj.spec.enable_service_links is None:
+        obj.spec.enable_service_links = True
+    pod_spec(obj.spec)
+
+
+def new_pod(obj: core_v1.Pod) -> None:
+    """What a new pod's status begins with."""
+    obj.status = core_v1.PodStatus(phase="Pending", qos_class=qos_class(obj.spec))
+    if obj.spec.scheduling_gates and not obj.spec.node_name:
+        obj.status.conditions.append(
+            core_v1.PodCondition(
+                type="PodScheduled",
+                status="False",
+                reason="SchedulingGated",
+                message="Scheduling is blocked due to non-empty scheduling gates",
+            )
+        )
+
+
+def keep_ephemeral_containers(new: core_v1.Pod, old: core_v1.Pod) -> None:
+    """Ephemeral containers come through their own subresource."""
+    new.spec.ephemeral_containers = old.spec.ephemeral_containers
+
+
+def keep_owners(new: core_v1.Pod, old: core_v1.Pod) -> None:
+    """A status does not bring another QoS class."""
+    new.status.qos_class = old.status.qos_class
+
+
+def pod_spec(spec: core_v1.PodSpec) -> None:
+    """Defaults that pods and templates share."""
+    spec.restart_policy = spec.restart_policy or "Always"
+    spec.dns_policy = spec.dns_policy or "ClusterFirst"
+    spec.scheduler_name = spec.scheduler_name or "default-scheduler"
+    if spec.termination_grace_period_seconds is None:
+        spec.termination_grace_period_seconds = GRACE_SECONDS
+    if spec.security_context is None:
+        spec.security_context = core_v1.PodSecurityContext()
+    if spec.service_account and not spec.service_account_name:
+        spec.service_account_name = spec.service_account
+    elif spec.service_account_name:
+        spec.service_account = spec.service_account_name
+    for volume in spec.volumes:
+        _volume(volume)
+    for container in _containers(spec):
+        _container(container, spec.host_network)
+
+
+def _containers(spec: core_v1.PodSpec) -> Iterable[_Container]:
+    yield from spec.containers
+    yield from spec.init_containers
+    yield from spec.ephemeral_containers
+
+
+def _requests_from_limits(resources: core_v1.ResourceRequirements) -> None:
+    for name, amount in resources.limits.items():
+        resources.requests.setdefault(name, amount)
+
+
+def _container(container: _Container, host_network: bool) -> None:
+    container.termination_message_path = container.termination_message_path or "/dev/termination-log"
+    container.termination_message_policy = container.termination_message_policy or "File"
+    container.image_pull_policy = container.image_pull_policy or _pull_policy(container.image)
+    for port in container.ports:
+        port.protocol = port.protocol or "TCP"
+        if host_network and not port.host_port:
+            port.host_port = port.container_port
+    for probe in (container.liveness_probe, container.readiness_probe, container.startup_probe):
+        if probe is not None:
+            _probe(probe)
+    if container.lifecycle is not None:
+        for handler in (container.lifecycle.post_start, container.lifecycle.pre_stop):
+            if handler is not None:
+                _http_get(handler.http_get)
+    for variable in container.env:
+        if variable.value_from is not None and variable.value_from.field_ref is not None:
+            _field_reference(variable.value_from.field_ref)
+        if variable.value_from is not None and variable.value_from.resource_field_ref is not None:
+            _divisor(variable.value_from.resource_field_ref)
+
+
+def _divisor(reference: core_v1.ResourceFieldSelector) -> None:
+    reference.divisor = reference.divisor or "0"
+
+
+def _pull_policy(image: str) -> str:
+    """``Always`` for images whose tag is or means ``latest``; a digest never changes."""
+    rest, at, _ = image.partition("@")
+    _, colon, tag = rest.rpartition("/")[2].partition(":")
+    if at and not colon:
+        return "IfNotPresent"
+    return "Always" if not colon or tag == "latest" else "IfNotPresent"
+
+
+def _probe(probe: core_v1.Probe) -> None:
+    probe.timeout_seconds = probe.timeout_seconds or 1
+    probe.period_seconds = probe.period_seconds or 10
+    probe.success_threshold = probe.success_threshold or 1
+    probe.failure_threshold = probe.failure_threshold or 3
+    _http_get(probe.http_get)
+    if probe.grpc is not None and probe.grpc.service is None:
+        probe.grpc.service = ""
+
+
+def _http_get(action: core_v1.HTTPGetAction | None) -> None:
+    if action is not None:
+        action.path = action.path or "/"
+        action.scheme = action.scheme or "HTTP"
+
+
+def _field_reference(reference: core_v1.ObjectFieldSelector) -> None:
+    reference.api_version = reference.api_version or "v1"
+
+
+_SOURCES: Final = tuple(name for name in core_v1.Volume.__struct_fields__ if name != "name")
+
+
+def _volume(volume: core_v1.Volume) -> None:
+    if volume.config_map is not None and volume.config_map.default_mode is None:
+        volume.config_map.default_mode = FILE_MODE
+    elif volume.secret is not None and volume.secret.default_mode is None:
+        volume.secret.default_mode = FILE_MODE
+    elif volume.host_path is not None and volume.host_path.type is None:
+        volume.host_path.type = ""
+    elif volume.downward_api is not None:
+        if volume.downward_api.default_mode is None:
+            volume.downward_api.default_mode = FILE_MODE
+        _downward_items(volume.downward_api.items)
+    elif volume.projected is not None:
+        _projected(volume.projected)
+    elif volume.ephemeral is not None and volume.ephemeral.volume_claim_template is not None:
+        claim = volume.ephemeral.volume_claim_template.spec
+        claim.volume_mode = claim.volume_mode or "Filesystem"
+    else:
+        _remote_volume(volume)
+
+
+def _downward_items(items: Iterable[core_v1.DownwardAPIVolumeFile]) -> None:
+    for item in items:
+        if item.field_ref is not None:
+            _field_reference(item.field_ref)
+        if item.resource_field_ref is not None:
+            _divisor(item.resource_field_ref)
+
+
+def _projected(volume: core_v1.ProjectedVolumeSource) -> None:
+    if volume.default_mode is None:
+        volume.default_mode = FILE_MODE
+    for source in volume.sources:
+        if source.service_account_token is not None and source.service_account_token.expiration_seconds is None:
+            source.service_account_token.expiration_seconds = TOKEN_SECONDS
+        if source.downward_api is not None:
+            _downward_items(source.downward_api.items)
+
+
+def _remote_volume(volume: core_v1.Volume) -> None:
+    """Volumes that hardly anybody uses; one that names no source at all is an emptyDir."""
+    if volume.iscsi is not None:
+        volume.iscsi.iscsi_interface = volume.iscsi.iscsi_interface or "default"
+    elif volume.rbd is not None:
+        volume.rbd.pool = volume.rbd.pool or "rbd"
+        volume.rbd.user = volume.rbd.user or "admin"
+        volume.rbd.keyring = volume.rbd.keyring or "/etc/ceph/keyring"
+    elif volume.azure_disk is not None:
+        volume.azure_disk.caching_mode = volume.azure_disk.caching_mode or "ReadWrite"
+        volume.azure_disk.kind = volume.azure_disk.kind or "Shared"
+        volume.azure_disk.fs_type = volume.azure_disk.fs_type or "ext4"
+        if volume.azure_disk.read_only is None:
+            volume.azure_disk.read_only = False
+    elif volume.scale_io is not None:
+        volume.scale_io.storage_mode = volume.scale_io.storage_mode or "ThinProvisioned"
+        volume.scale_io.fs_type = volume.scale_io.fs_type or "xfs"
+    elif all(getattr(volume, source) is None for source in _SOURCES):
+        volume.empty_dir = core_v1.EmptyDirVolumeSource()

@@ -1,0 +1,82 @@
+"""Collects everything that is wrong with an object, in Kubernetes' words and with the path of each field.
+
+The words are those of apimachinery ``pkg/util/validation/field``.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from k3py.model.errors import Cause
+
+IMMUTABLE = "field is immutable"
+
+
+def shown(value: Any) -> str:
+    """A value as messages quote it: JSON."""
+    return msgspec.json.encode(value).decode()
+
+
+class Errors:
+    """The causes found so far; checks add to it and never raise."""
+
+    __slots__ = ("causes",)
+
+    def __init__(self) -> None:
+        self.causes: list[Cause] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.causes)
+
+    def required(self, path: str, detail: str = "") -> None:
+        """A value has to be given."""
+        self._add("FieldValueRequired", f"Required value: {detail}" if detail else "Required value", path)
+
+    def invalid(self, path: str, value: Any, detail: str) -> None:
+        """The value is of the right type, but cannot be used."""
+        self._add("FieldValueInvalid", f"Invalid value: {shown(value)}: {detail}", path)
+
+    def each_invalid(self, path: str, value: Any, details: Iterable[str]) -> None:
+        """As ``invalid``, once for each detail."""
+        for detail in details:
+            self.invalid(path, value, detail)
+
+    def unsupported(self, path: str, value: Any, supported: Sequence[str]) -> None:
+        """The value is none of those that are known; they are listed in the order given."""
+        values = ", ".join(shown(each) for each in supported)
+        self._add("FieldValueNotSupported", f"Unsupported value: {shown(value)}: supported values: {values}", path)
+
+    def forbidden(self, path: str, detail: str) -> None:
+        """The field must not be set, or not be changed."""
+        self._add("FieldValueForbidden", f"Forbidden: {detail}", path)
+
+    def duplicate(self, path: str, value: Any) -> None:
+        """The value must be unique and is not."""
+        self._add("FieldValueDuplicate", f"Duplicate value: {shown(value)}", path)
+
+    def too_long(self, path: str, maximum: int) -> None:
+        """More bytes than ``maximum``."""
+        self._add("FieldValueTooLong", f"Too long: may not be more than {maximum} bytes", path)
+
+    def too_many(self, path: str, count: int, maximum: int) -> None:
+        """More items than ``maximum``."""
+        plural = "item" if maximum == 1 else "items"
+        self._add("FieldValueTooMany", f"Too many: {count}: must have at most {maximum} {plural}", path)
+
+    def not_found(self, path: str, value: Any) -> None:
+        """The value names something that is not there."""
+        self._add("FieldValueNotFound", f"Not found: {shown(value)}", path)
+
+    def immutable(self, path: str, new: Any, old: Any) -> None:
+        """``invalid`` when the field changed although it must not."""
+        if new != old:
+            self.invalid(path, new, IMMUTABLE)
+
+    def not_negative(self, path: str, value: int | None) -> None:
+        """``invalid`` when the number is below zero; None is fine."""
+        if value is not None and value < 0:
+            self.invalid(path, value, "must be greater than or equal to 0")
+
+    def _add(self, reason: str, message: str, path: str) -> None:
+        self.causes.append(Cause(reason, message, path))

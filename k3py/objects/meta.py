@@ -1,0 +1,136 @@
+"""The rules of ``metadata``: names, labels, owners, finalizers, and what an update may not change.
+
+Source: apimachinery ``pkg/api/validation/objectmeta.go`` and Kubernetes' "Object Names and IDs".
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from k3py.model import names
+from k3py.model.generated.meta_v1 import ObjectMeta, OwnerReference
+from k3py.objects.fields import Errors
+
+ANNOTATIONS_BYTES_MAX: Final = 256 << 10
+# Finalizers of Kubernetes itself; all others need a domain.
+STANDARD_FINALIZERS: Final = ("orphan", "foregroundDeletion", "kubernetes")
+ORPHAN: Final = "orphan"
+FOREGROUND: Final = "foregroundDeletion"
+# Events are made by the thousand and must not hold their owners' deletion.
+UNFIT_OWNERS: Final = (("v1", "Event"),)
+
+NameRule = Callable[[str], list[str]]
+
+
+def check_meta(meta: ObjectMeta, namespaced: bool, name_rule: NameRule, wrong: Errors) -> None:
+    """Everything that is wrong with the metadata of an object about to be stored."""
+    if meta.generate_name:
+        wrong.each_invalid("metadata.generateName", meta.generate_name, name_rule(_probe(meta.generate_name)))
+    if not meta.name:
+        wrong.required("metadata.name", "name or generateName is required")
+    else:
+        wrong.each_invalid("metadata.name", meta.name, name_rule(meta.name))
+    if namespaced:
+        if not meta.namespace:
+            wrong.required("metadata.namespace")
+        else:
+            wrong.each_invalid("metadata.namespace", meta.namespace, names.dns_1123_label(meta.namespace))
+    elif meta.namespace:
+        wrong.forbidden("metadata.namespace", "not allowed on this type")
+    if meta.labels:
+        check_labels("metadata.labels", meta.labels, wrong)
+    if meta.annotations:
+        check_annotations("metadata.annotations", meta.annotations, wrong)
+    if meta.owner_references:
+        _check_owners(meta.owner_references, wrong)
+    if meta.finalizers:
+        check_finalizers("metadata.finalizers", meta.finalizers, wrong)
+
+
+def _probe(base: str) -> str:
+    """What stands for the name that will be made: a rule about its end looks at the suffix, not at the base."""
+    return base[:-1] + "a" if base.endswith("-") else base
+
+
+def check_labels(path: str, labels: dict[str, str], wrong: Errors) -> None:
+    """Keys are qualified names, values label values."""
+    for key, value in labels.items():
+        if said := names.qualified_name(key):
+            wrong.each_invalid(path, key, said)
+        if said := names.label_value(value):
+            wrong.each_invalid(path, value, said)
+
+
+def check_annotations(path: str, annotations: dict[str, str], wrong: Errors) -> None:
+    """Keys are qualified names whatever their case; all together are bounded."""
+    size = 0
+    for key, value in annotations.items():
+        wrong.each_invalid(path, key, names.qualified_name(key.lower()))
+        size += len(key.encode()) + len(value.encode())
+    if size > ANNOTATIONS_BYTES_MAX:
+        wrong.too_long(path, ANNOTATIONS_BYTES_MAX)
+
+
+def _check_owners(owners: list[OwnerReference], wrong: Errors) -> None:
+    controllers: list[OwnerReference] = []
+    for index, owner in enumerate(owners):
+        path = f"metadata.ownerReferences[{index}]"
+        group, slash, version = owner.api_version.rpartition("/")
+        if not version:
+            wrong.invalid(f"{path}.apiVersion", owner.api_version, "version must not be empty")
+        if slash and not group:
+            wrong.invalid(f"{path}.apiVersion", owner.api_version, "group must not be empty")
+        for name, value in (("kind", owner.kind), ("name", owner.name), ("uid", owner.uid)):
+            if not value:
+                wrong.invalid(f"{path}.{name}", value, "must not be empty")
+        if (owner.api_version, owner.kind) in UNFIT_OWNERS:
+            wrong.invalid(path, owner, f"{owner.api_version}, Kind={owner.kind} is disallowed from being an owner")
+        if owner.controller:
+            controllers.append(owner)
+    if len(controllers) > 1:
+        first, second = controllers[0], controllers[1]
+        wrong.invalid(
+            "metadata.ownerReferences",
+            owners,
+            "Only one reference can have Controller set to true. Found "
+            f'"true" in references for {first.kind}/{first.name} and {second.kind}/{second.name}',
+        )
+
+
+def check_finalizers(path: str, finalizers: list[str], wrong: Errors) -> None:
+    """Qualified names with a domain, but for Kubernetes' own."""
+    for index, finalizer in enumerate(finalizers):
+        said = names.qualified_name(finalizer)
+        wrong.each_invalid(path, finalizer, said)
+        if not said and "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+            detail = "name is neither a standard finalizer name nor is it fully qualified"
+            wrong.invalid(f"{path}[{index}]", finalizer, detail)
+    if ORPHAN in finalizers and FOREGROUND in finalizers:
+        wrong.invalid(path, finalizers, f"finalizers {ORPHAN} and {FOREGROUND} cannot be both set")
+
+
+def carry_over(new: ObjectMeta, old: ObjectMeta) -> None:
+    """What an update cannot change is taken from the stored object."""
+    if not new.uid:
+        new.uid = old.uid
+    new.creation_timestamp = old.creation_timestamp
+    new.deletion_timestamp = old.deletion_timestamp
+    new.deletion_grace_period_seconds = old.deletion_grace_period_seconds
+    new.generation = old.generation
+    new.self_link = ""
+    new.managed_fields = old.managed_fields
+
+
+def check_meta_update(new: ObjectMeta, old: ObjectMeta, wrong: Errors) -> None:
+    """What an update of metadata may not do."""
+    wrong.immutable("metadata.name", new.name, old.name)
+    wrong.immutable("metadata.namespace", new.namespace, old.namespace)
+    wrong.immutable("metadata.uid", new.uid, old.uid)
+    if old.deletion_timestamp is not None and new.finalizers:
+        added = [each for each in new.finalizers if each not in old.finalizers]
+        if added:
+            listed = ", ".join(f'"{each}"' for each in added)
+            wrong.forbidden(
+                "metadata.finalizers",
+                "no new finalizers can be added if the object is being deleted, found new finalizers "
+                f"[]string{{{listed}}}",
+            )

@@ -1,0 +1,100 @@
+"""Node restriction: a node writes its own Node and Lease, and the status and the end of its own pods; nothing else.
+
+Source: Kubernetes' NodeRestriction admission plugin and node authorizer.
+"""
+
+from typing import Any, Final
+
+from k3py.model.errors import Forbidden, forbidden
+from k3py.model.generated import coordination_v1, core_v1
+from k3py.model.registry import Kind
+from k3py.model.user import User
+from k3py.objects.collections import NODE_LEASE_NAMESPACE
+
+RESTRICTED_PREFIX: Final = "node-restriction.kubernetes.io/"
+
+
+def check_create(kind: Kind, new: Any, user: User) -> None:
+    """What a node may create: its Node, its Lease, and events.
+
+    Raises:
+        Forbidden: anything else.
+    """
+    node, name = user.node, new.metadata.name
+    if isinstance(new, core_v1.Node):
+        _own_node(kind, name, user)
+        _check_labels(kind, name, set(new.metadata.labels))
+    elif isinstance(new, coordination_v1.Lease):
+        _own_lease(kind, new, user)
+    elif not isinstance(new, core_v1.Event):
+        raise _cannot(kind, name, f"node {_quoted(node)} cannot create {kind.plural}")
+
+
+def check_update(kind: Kind, new: Any, old: Any, subresource: str, user: User) -> None:
+    """What a node may change: its Node but for taints and restricted labels, its Lease, its pods' status, events.
+
+    Raises:
+        Forbidden: anything else.
+    """
+    name = old.metadata.name
+    if isinstance(old, core_v1.Node):
+        _own_node(kind, name, user)
+        labels, before = new.metadata.labels, old.metadata.labels
+        _check_labels(kind, name, {key for key in {*labels, *before} if labels.get(key) != before.get(key)})
+        if new.spec.taints != old.spec.taints:
+            raise _cannot(kind, name, f"node {_quoted(user.node)} is not allowed to modify taints")
+    elif isinstance(old, coordination_v1.Lease):
+        _own_lease(kind, old, user)
+    elif isinstance(old, core_v1.Pod):
+        if subresource != "status":
+            raise _cannot(kind, name, f"node {_quoted(user.node)} can only update pod status")
+        if old.spec.node_name != user.node:
+            why = f"node {_quoted(user.node)} can only update pod status for pods with spec.nodeName set to itself"
+            raise _cannot(kind, name, why)
+        if new.metadata.labels != old.metadata.labels:
+            raise _cannot(kind, name, f"node {_quoted(user.node)} cannot update labels through pod status")
+    elif not isinstance(old, core_v1.Event):
+        raise _cannot(kind, name, f"node {_quoted(user.node)} cannot update {kind.plural}")
+
+
+def check_delete(kind: Kind, obj: Any, user: User) -> None:
+    """What a node may delete: its Lease and pods bound to it.
+
+    Raises:
+        Forbidden: anything else.
+    """
+    name = obj.metadata.name
+    if isinstance(obj, core_v1.Pod):
+        if obj.spec.node_name != user.node:
+            why = f"node {_quoted(user.node)} can only delete pods with spec.nodeName set to itself"
+            raise _cannot(kind, name, why)
+    elif isinstance(obj, coordination_v1.Lease):
+        _own_lease(kind, obj, user)
+    else:
+        raise _cannot(kind, name, f"node {_quoted(user.node)} cannot delete {kind.plural}")
+
+
+def _own_node(kind: Kind, name: str, user: User) -> None:
+    if name != user.node:
+        why = f"node {_quoted(user.node)} is not allowed to modify node {_quoted(name)}"
+        raise _cannot(kind, name, why)
+
+
+def _own_lease(kind: Kind, lease: coordination_v1.Lease, user: User) -> None:
+    meta = lease.metadata
+    if meta.namespace != NODE_LEASE_NAMESPACE or meta.name != user.node:
+        raise _cannot(kind, meta.name, "can only access node lease with the same name as the requesting node")
+
+
+def _check_labels(kind: Kind, name: str, changed: set[str]) -> None:
+    restricted = sorted(each for each in changed if each.startswith(RESTRICTED_PREFIX))
+    if restricted:
+        raise _cannot(kind, name, f"is not allowed to modify labels: {', '.join(restricted)}")
+
+
+def _quoted(name: str | None) -> str:
+    return f'"{name}"'
+
+
+def _cannot(kind: Kind, name: str, why: str) -> Forbidden:
+    return forbidden(kind.plural, kind.group, name, why)

@@ -1,0 +1,149 @@
+"""Quantities and times in their one form, wherever a kind has them; the places come from the table of definitions.
+
+Go's types do this while they decode; ours stay plain text, so a walk made once per type does it.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any, Final, get_args, get_origin
+
+import msgspec
+
+from k3py.model import quantity
+from k3py.model.codec import fields_of
+from k3py.model.struct import Wire
+
+_QUANTITY: Final = "io.k8s.apimachinery.pkg.api.resource.Quantity"
+_TIME: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.Time"
+_MICRO_TIME: Final = "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime"
+TIME_LAYOUT: Final = "2006-01-02T15:04:05Z07:00"
+MICRO_TIME_LAYOUT: Final = "2006-01-02T15:04:05.000000Z07:00"
+
+# Stamps repeat (an object's own creation time comes back with every update).
+CACHE_ENTRIES: Final = 4_096
+
+Step = Callable[[Any], None]
+
+
+@cache
+def definitions() -> dict[str, Any]:
+    """Definition -> JSON field -> what is known of it (``ref``, merge strategy, list keys)."""
+    text = files("k3py.model.generated").joinpath("merge.json").read_bytes()
+    table: dict[str, Any] = msgspec.json.decode(text)
+    return table
+
+
+def normalise(obj: Wire) -> None:
+    """Give every quantity and time in the object its canonical text, in place.
+
+    Raises:
+        ValueError: one of them is none; the message is Kubernetes'.
+    """
+    for step in _steps(type(obj)):
+        step(obj)
+
+
+@lru_cache(CACHE_ENTRIES)
+def canonical_time(text: str) -> str:
+    """RFC 3339, whole seconds, UTC.
+
+    Raises:
+        ValueError: the text is no RFC 3339 time.
+    """
+    return _parsed(text, TIME_LAYOUT).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@lru_cache(CACHE_ENTRIES)
+def canonical_micro_time(text: str) -> str:
+    """RFC 3339 with six digits of fraction, UTC.
+
+    Raises:
+        ValueError: the text is no RFC 3339 time.
+    """
+    return _parsed(text, MICRO_TIME_LAYOUT).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _parsed(text: str, layout: str) -> datetime:
+    found = _RFC3339.fullmatch(text)
+    try:
+        if found is None:
+            raise ValueError
+        fraction = (found[2] or "").ljust(6, "0")[:6]
+        moment = datetime.fromisoformat(f"{found[1]}.{fraction}{found[3]}").astimezone(UTC)
+        return moment if moment.year >= 1000 else moment.replace(year=1000)
+    except (ValueError, OverflowError):
+        raise ValueError(f'parsing time "{text}" as "{layout}": cannot parse "{text}" as "2006"') from None
+
+
+_TEXT: Final[dict[str, Callable[[Any], str]]] = {
+    _QUANTITY: quantity.canonical,
+    _TIME: canonical_time,
+    _MICRO_TIME: canonical_micro_time,
+}
+
+
+@cache
+def _steps(kind: type[Wire]) -> tuple[Step, ...]:
+    known = definitions().get((kind.__doc__ or "").strip(), {})
+    steps = []
+    for attribute, (wire_name, hint) in zip(kind.__struct_fields__, fields_of(kind).items(), strict=True):
+        reference = known.get(wire_name, {}).get("ref", "")
+        if reference in _TEXT:
+            steps.append(_text_step(attribute, _TEXT[reference]))
+        elif (element := _struct_in(hint)) is not None and _has_steps(element, (kind,)):
+            steps.append(_struct_step(attribute, element))
+    return tuple(steps)
+
+
+def _text_step(attribute: str, canonical: Callable[[Any], str]) -> Step:
+    def step(obj: Any) -> None:
+        value = getattr(obj, attribute)
+        if isinstance(value, dict):
+            for key, each in value.items():
+                value[key] = canonical(each)
+        elif value is not None and value != "":
+            setattr(obj, attribute, canonical(value))
+
+    return step
+
+
+def _struct_step(attribute: str, element: type[Wire]) -> Step:
+    def step(obj: Any) -> None:
+        value = getattr(obj, attribute)
+        if not value:
+            return
+        inner = _steps(element)
+        for each in value if isinstance(value, list) else value.values() if isinstance(value, dict) else (value,):
+            for follow in inner:
+                follow(each)
+
+    return step
+
+
+def _struct_in(hint: Any) -> type[Wire] | None:
+    """The Struct class in ``X``, ``X | None``, ``list[X]`` or ``dict[str, X]``."""
+    if isinstance(hint, type) and get_origin(hint) is None and issubclass(hint, Wire):
+        return hint
+    for arm in get_args(hint):
+        if (found := _struct_in(arm)) is not None:
+            return found
+    return None
+
+
+@cache
+def _has_steps(kind: type[Wire], above: tuple[type[Wire], ...]) -> bool:
+    """Whether anything in the type has to be normalised; a type within itself adds nothing."""
+    known = definitions().get((kind.__doc__ or "").strip(), {})
+    for wire_name, hint in fields_of(kind).items():
+        if known.get(wire_name, {}).get("ref", "") in _TEXT:
+            return True
+        element = _struct_in(hint)
+        if element is not None and element not in above and _has_steps(element, (*above, kind)):
+            return True
+    return False

@@ -1,0 +1,116 @@
+"""What a caller may ask of a write, and what it gets back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from k3py.model.errors import Cause, Invalid, UnsupportedMediaType, invalid
+from k3py.store.records import Record
+
+# Kubernetes' bound of a field manager's name.
+FIELD_MANAGER_LENGTH_MAX: Final = 128
+
+
+class FieldValidation(Enum):
+    """What to do about unknown and duplicate fields; the values are those of the query parameter."""
+
+    STRICT = "Strict"
+    WARN = "Warn"
+    IGNORE = "Ignore"
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """How to write. ``dry_run``: decide and answer as if, but store nothing."""
+
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: FieldValidation = FieldValidation.STRICT
+
+    def __post_init__(self) -> None:
+        check_field_manager(self.field_manager)
+
+
+def check_field_manager(name: str) -> None:
+    """Refuse a field manager's name that is too long or not printable.
+
+    Raises:
+        Invalid: in Kubernetes' words.
+    """
+    causes = []
+    if len(name) > FIELD_MANAGER_LENGTH_MAX:
+        said = f"Too long: may not be more than {FIELD_MANAGER_LENGTH_MAX} bytes"
+        causes.append(Cause("FieldValueTooLong", said, "fieldManager"))
+    if not name.isprintable():
+        said = f"Invalid value: {_quoted(name)}: should only contain printable characters"
+        causes.append(Cause("FieldValueInvalid", said, "fieldManager"))
+    if causes:
+        raise _invalid_options(causes)
+
+
+def _quoted(text: str) -> str:
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text) + '"'
+
+
+def _invalid_options(causes: Sequence[Cause]) -> Invalid:
+    return invalid("CreateOptions", "meta.k8s.io", "", causes)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write came to.
+
+    ``raw`` is the object's JSON as stored or, on a dry run, as it would be; ``record`` is None on a dry run.
+    ``warnings`` are for the user: one HTTP ``Warning`` header each.
+    """
+
+    raw: bytes
+    record: Record | None
+    created: bool = False
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """What a deletion came to.
+
+    ``raw`` is the answer: the object when it stays for a while or its kind answers so, else a ``Status``.
+    ``gone`` is true when the object is no longer stored; ``record`` its last version.
+    """
+
+    raw: bytes
+    record: Record | None
+    gone: bool
+
+
+class PatchType(Enum):
+    """How a patch is written; the values are media types."""
+
+    JSON = "application/json-patch+json"
+    MERGE = "application/merge-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
+    APPLY = "application/apply-patch+yaml"
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A patch: its type and its body as plain JSON values."""
+
+    type: PatchType
+    body: Any
+
+
+def patch_type(media_type: str) -> PatchType:
+    """The type of a patch from its media type (without parameters).
+
+    Raises:
+        UnsupportedMediaType: it is none of them.
+    """
+    try:
+        return PatchType(media_type)
+    except ValueError:
+        raise UnsupportedMediaType(
+            "the body of the request was in an unknown format - accepted media types include: "
+            + ", ".join(each.value for each in PatchType if each is not PatchType.APPLY)
+        ) from None

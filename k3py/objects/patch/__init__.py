@@ -1,0 +1,54 @@
+"""Patches as pure functions over plain JSON values: JSON patch, JSON merge patch, strategic merge patch."""
+
+from typing import Any
+
+from k3py.model.errors import BadRequest, UnsupportedMediaType
+from k3py.model.registry import Kind
+from k3py.objects.options import Patch, PatchType
+from k3py.objects.patch.json_patch import json_patch
+from k3py.objects.patch.merge_patch import merge_patch
+from k3py.objects.patch.strategic import strategic_merge
+
+__all__ = ["apply_patch", "apply_plain", "json_patch", "merge_patch", "strategic_merge"]
+
+
+def apply_patch(before: dict[str, Any], patch: Patch, kind: Kind) -> dict[str, Any]:
+    """The object, as plain JSON values, that the patch makes of ``before``.
+
+    Raises:
+        BadRequest, Invalid, PatchFailed, UnsupportedMediaType: it cannot be applied.
+    """
+    return apply_plain(before, patch, kind.definition)
+
+
+def apply_plain(before: dict[str, Any], patch: Patch, definition: str) -> dict[str, Any]:
+    """As ``apply_patch``, for an object of any definition of the OpenAPI document.
+
+    Raises:
+        As ``apply_patch``.
+    """
+    if patch.type is PatchType.JSON:
+        after = json_patch(before, patch.body)
+    elif patch.body is None:
+        return before
+    elif not isinstance(patch.body, dict):
+        raise BadRequest(
+            f"json: cannot unmarshal {_json_type(patch.body)} into Go value of type map[string]interface {{}}"
+        )
+    elif patch.type is PatchType.MERGE:
+        after = merge_patch(before, patch.body)
+    elif patch.type is PatchType.STRATEGIC:
+        after = strategic_merge(before, patch.body, definition)
+    else:
+        raise UnsupportedMediaType("server-side apply is not supported: use client-side apply")
+    if not isinstance(after, dict):
+        raise BadRequest("the patch does not leave an object")
+    return after
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, list):
+        return "array"
+    if isinstance(value, bool):
+        return "bool"
+    return "string" if isinstance(value, str) else "number"
