@@ -1,4 +1,4 @@
-"""Just enough of an API server for kubectl: discovery, one pod, exec and port-forward."""
+"""Just enough of an API server for kubectl: discovery, one pod, exec and port-forward, over TLS as in production."""
 
 import asyncio
 import json
@@ -9,9 +9,11 @@ from pathlib import Path
 
 from k3py.api.http.messages import Answer, Request, Response
 from k3py.api.http.server import HttpServer
+from k3py.api.http.tls import server_context
 from k3py.api.streams.port_forward import Connect, upgrade_port_forward
 from k3py.api.streams.remote_command import RemoteCommandOptions, Run, upgrade_remote_command
 from k3py.model.errors import NotFound
+from tests.api.http.certificates import Authority
 
 POD = {
     "kind": "Pod",
@@ -57,6 +59,7 @@ class PodServer:
         self.upgrades: list[str] = []
         self.server = HttpServer(self._handle)
         self.port = 0
+        self.ca = Path()
 
     def _handle(self, request: Request) -> Answer:
         if request.path.endswith("/exec") and self._run is not None:
@@ -75,9 +78,13 @@ class PodServer:
 
 
 @asynccontextmanager
-async def pod_server(run: Run | None = None, connect: Connect | None = None) -> AsyncIterator[PodServer]:
+async def pod_server(folder: Path, run: Run | None = None, connect: Connect | None = None) -> AsyncIterator[PodServer]:
+    """Serve on a free port of 127.0.0.1; certificates go into ``folder``."""
+    authority = Authority(folder)
+    pair = authority.issue("server")
     served = PodServer(run, connect)
-    served.port = await served.server.start("127.0.0.1", 0)
+    served.port = await served.server.start("127.0.0.1", 0, server_context(pair.cert, pair.key, authority.file))
+    served.ca = authority.file
     try:
         yield served
     finally:
@@ -87,7 +94,9 @@ async def pod_server(run: Run | None = None, connect: Connect | None = None) -> 
 async def start_kubectl(binary: Path, served: PodServer, home: Path, *words: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         binary,
-        f"--server=http://127.0.0.1:{served.port}",
+        f"--server=https://127.0.0.1:{served.port}",
+        f"--certificate-authority={served.ca}",
+        "--token=test",
         f"--cache-dir={home}",
         *words,
         stdin=asyncio.subprocess.PIPE,

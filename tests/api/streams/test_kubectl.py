@@ -2,9 +2,12 @@
 
 import asyncio
 import hashlib
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from k3py.api.streams.port_forward import StreamDuplex
 from k3py.api.streams.remote_command import Output, RemoteCommand, Stdin, StdinClosed
@@ -12,6 +15,11 @@ from tests.api.streams.pod_server import KUBECTL_SECONDS, KUBECTLS, ended, kubec
 
 pytestmark = pytest.mark.parametrize("binary", KUBECTLS, ids=lambda path: path.parent.name)
 BIG = bytes(range(256)) * 16 * 1024  # 4 MiB: far beyond every window and buffer
+
+
+def on_uvloop(work: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(work, 4 * KUBECTL_SECONDS))
 
 
 async def echo(command: RemoteCommand) -> None:
@@ -26,22 +34,22 @@ async def echo(command: RemoteCommand) -> None:
 
 def test_exec_carries_input_output_and_errors(binary: Path, tmp_path: Path) -> None:
     async def story() -> None:
-        async with pod_server(echo) as served:
+        async with pod_server(tmp_path, echo) as served:
             said = await kubectl(binary, served, tmp_path, "exec", "-i", "web", "--", "cat", stdin=b"hello\n")
             assert said == (0, b"hello\n", b"that was all\n")
             assert served.upgrades[0].split(",")[0] in ("websocket v5.channel.k8s.io", "spdy/3.1")
 
-    asyncio.run(story())
+    on_uvloop(story())
 
 
 def test_exec_carries_megabytes_unharmed(binary: Path, tmp_path: Path) -> None:
     async def story() -> None:
-        async with pod_server(echo) as served:
+        async with pod_server(tmp_path, echo) as served:
             code, out, _ = await kubectl(binary, served, tmp_path, "exec", "-i", "web", "--", "cat", stdin=BIG)
             assert code == 0
             assert hashlib.sha256(out).digest() == hashlib.sha256(BIG).digest()
 
-    asyncio.run(story())
+    on_uvloop(story())
 
 
 def test_exec_tells_the_exit_code(binary: Path, tmp_path: Path) -> None:
@@ -49,12 +57,12 @@ def test_exec_tells_the_exit_code(binary: Path, tmp_path: Path) -> None:
         await command.finish(status(7))
 
     async def story() -> None:
-        async with pod_server(fails) as served:
+        async with pod_server(tmp_path, fails) as served:
             code, _, errors = await kubectl(binary, served, tmp_path, "exec", "web", "--", "false")
             assert code == 7
             assert b"exit code 7" in errors
 
-    asyncio.run(story())
+    on_uvloop(story())
 
 
 def test_killing_kubectl_is_seen_by_the_program(binary: Path, tmp_path: Path) -> None:
@@ -68,7 +76,7 @@ def test_killing_kubectl_is_seen_by_the_program(binary: Path, tmp_path: Path) ->
             await command.write(Output.STDOUT, b"nobody hears this")
             gone.set()
 
-        async with pod_server(waits) as served:
+        async with pod_server(tmp_path, waits) as served:
             process = await start_kubectl(binary, served, tmp_path, "exec", "-i", "web", "--", "sleep", "9")
             try:
                 await asyncio.wait_for(began.wait(), KUBECTL_SECONDS)
@@ -77,7 +85,7 @@ def test_killing_kubectl_is_seen_by_the_program(binary: Path, tmp_path: Path) ->
             finally:
                 await ended(process)
 
-    asyncio.run(story())
+    on_uvloop(story())
 
 
 def test_port_forward_carries_several_connections_of_megabytes(binary: Path, tmp_path: Path) -> None:
@@ -103,7 +111,7 @@ def test_port_forward_carries_several_connections_of_megabytes(binary: Path, tmp
             asked.append(port)
             return StreamDuplex(*await asyncio.open_connection(*listener.sockets[0].getsockname()[:2]))
 
-        async with pod_server(connect=connect) as served:
+        async with pod_server(tmp_path, connect=connect) as served:
             process = await start_kubectl(binary, served, tmp_path, "port-forward", "pod/web", ":80")
             try:
                 assert process.stdout is not None
@@ -118,7 +126,7 @@ def test_port_forward_carries_several_connections_of_megabytes(binary: Path, tmp
         listener.close()
         await listener.wait_closed()
 
-    asyncio.run(story())
+    on_uvloop(story())
 
 
 def test_port_forward_tells_why_it_cannot_connect(binary: Path, tmp_path: Path) -> None:
@@ -126,7 +134,7 @@ def test_port_forward_tells_why_it_cannot_connect(binary: Path, tmp_path: Path) 
         raise ConnectionRefusedError("nobody listens there")
 
     async def story() -> None:
-        async with pod_server(connect=refuses) as served:
+        async with pod_server(tmp_path, connect=refuses) as served:
             process = await start_kubectl(binary, served, tmp_path, "port-forward", "pod/web", ":80")
             try:
                 assert process.stdout is not None
@@ -141,4 +149,4 @@ def test_port_forward_tells_why_it_cannot_connect(binary: Path, tmp_path: Path) 
             finally:
                 await ended(process)
 
-    asyncio.run(story())
+    on_uvloop(story())
