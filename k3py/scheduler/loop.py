@@ -71,7 +71,7 @@ class Scheduler:
 
     @property
     def idle(self) -> bool:
-        """No pod is to be placed now and no binding is under way."""
+        """No pod is to be placed now, and the cache knows of every binding."""
         return not len(self._queue) and not self._assumed
 
     @property
@@ -105,6 +105,7 @@ class Scheduler:
             self._gone(new)
         elif new.spec.node_name:
             self._known.pop(uid, None)
+            self._assumed.discard(uid)
             self._queue.drop(uid)
             self._nodes.put_pod(request_of(new), new.spec.node_name)
         elif new.metadata.deletion_timestamp is not None or new.spec.scheduler_name not in ("", NAME):
@@ -126,6 +127,7 @@ class Scheduler:
     def _gone(self, pod: core_v1.Pod) -> None:
         uid = pod.metadata.uid
         self._known.pop(uid, None)
+        self._assumed.discard(uid)
         self._queue.drop(uid)
         self._improved(self._nodes.drop_pod(uid))
 
@@ -169,10 +171,7 @@ class Scheduler:
         for wait in waits:
             self._queue.wait(wait.request, now)
         self._assumed.update(each.request.uid for each in binds)
-        try:
-            await self._bind(binds)
-        finally:
-            self._assumed.difference_update(each.request.uid for each in binds)
+        await self._bind(binds)
         await asyncio.gather(*(self._tell_wait(each) for each in waits))
 
     async def _bind(self, binds: Sequence[Bind]) -> None:
@@ -199,6 +198,7 @@ class Scheduler:
     def _failed(self, each: Bind, problem: Problem) -> None:
         """The pod is not on the node after all. Should it be (the answer was lost), the cache says so."""
         self.counters.failures += 1
+        self._assumed.discard(each.request.uid)
         log.info("cannot bind %s to %s: %s", "/".join(each.request.key), each.node, problem.message)
         known = self._known.get(each.request.uid)
         if known is None:

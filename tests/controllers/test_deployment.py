@@ -71,7 +71,14 @@ def test_nothing_is_written_once_all_is_well() -> None:
 
 @pytest.mark.parametrize(
     ("surge", "unavailable", "most", "least"),
-    [("25%", "25%", 13, 8), (1, 0, 11, 10), (0, 1, 10, 9), ("100%", 0, 20, 10), (0, "34%", 10, 7), ("5%", "5%", 11, 10)],
+    [
+        ("25%", "25%", 13, 8),
+        (1, 0, 11, 10),
+        (0, 1, 10, 9),
+        ("100%", 0, 20, 10),
+        (0, "34%", 10, 7),
+        ("5%", "5%", 11, 10),
+    ],
 )
 def test_a_rolling_update_keeps_its_bounds(surge: Any, unavailable: Any, most: int, least: int) -> None:
     rolling = apps_v1.RollingUpdateDeployment(max_surge=surge, max_unavailable=unavailable)
@@ -176,7 +183,8 @@ def test_a_scale_in_mid_rollout_is_shared_in_proportion(before: int, after: int,
 def test_somebody_elses_set_of_the_same_name_is_left_alone() -> None:
     toy = Toy(DeploymentController(), ReplicaSetController())
     wanted = deployment(1)
-    taken = Set(metadata=meta_v1.ObjectMeta(name=f"web-{template_hash(wanted.spec.template, None)}", namespace="default"))
+    name = f"web-{template_hash(wanted.spec.template, None)}"
+    taken = Set(metadata=meta_v1.ObjectMeta(name=name, namespace="default"))
     taken.metadata.owner_references = [meta_v1.OwnerReference(kind="X", name="x", uid="x", controller=True)]
     taken.spec.template = template("other:1", app="other")
     taken.spec.replicas = 0
