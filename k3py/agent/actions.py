@@ -93,9 +93,10 @@ class RunPostStart(Action):
 
 @dataclass(frozen=True, kw_only=True)
 class MarkStopping(Action):
-    """Record that a container is told to end, before it is. ``reset`` shortens a stop that goes on already."""
+    """Record that a container is told to end, before it is; also to leave less time to a stop that goes on already."""
 
     container: str
+    stop_at: float
     grace_seconds: float
 
 

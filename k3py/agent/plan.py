@@ -259,10 +259,12 @@ class _Planner:
 
     def stop(self, status: ContainerStatus, known: ContainerRecord) -> Iterator[Action]:
         stop_by = self.record.stop_by
-        if stop_by is not None and (known.stop_at is None or known.stop_at + known.stop_grace_seconds > stop_by + 1e-6):
+        if stop_by is not None:
             grace = max(GRACE_SECONDS_MIN, stop_by - self.now)
-            if known.stop_at is None or self.now + grace < known.stop_at + known.stop_grace_seconds - 1e-6:
-                yield MarkStopping(container=status.name, grace_seconds=grace, why=self.stop_reason())
+            # An earlier end is news; the same one, but for rounding, is not.
+            earlier = known.stop_at is None or self.now + grace < known.stop_at + known.stop_grace_seconds - 0.1
+            if earlier:
+                yield MarkStopping(container=status.name, stop_at=self.now, grace_seconds=grace, why=self.stop_reason())
                 return
         if known.stop_at is None:
             return

@@ -303,7 +303,7 @@ class Steps:
     def _mark_stopping(self, action: MarkStopping) -> None:
         known = self._record.touch(action.container)
         first = known.stop_at is None
-        known.stop_at = self._tools.clock.now()
+        known.stop_at = action.stop_at
         known.stop_grace_seconds, known.stop_why = action.grace_seconds, action.why
         self.save()
         if first:
