@@ -12,7 +12,9 @@ from k3py.api.streams.forward import UNREAD_BYTES_MAX, Connect, Forward, port_nu
 from k3py.api.streams.websocket import CloseCode, Closed, Part, WebSocket
 from k3py.model.errors import BadRequest
 
-SUBPROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+# Version 4 first, as kubelet: the Python client offers 5 but stumbles over the messages that close a channel, so we
+# understand these and send none.
+SUBPROTOCOLS: Final = ("v4.channel.k8s.io", "v5.channel.k8s.io")
 # Channel numbers are bytes, two per port, and 255 is taken.
 PORTS_MAX: Final = 127
 _CLOSE: Final = 255
@@ -133,9 +135,6 @@ class ChannelForwarding:
         """A port's connection is over; the last one closes the WebSocket."""
         if problem:
             self._message(2 * index + 1, problem.encode())
-        if self._closes_channels:
-            self._message(_CLOSE, bytes((2 * index,)))
-            self._message(_CLOSE, bytes((2 * index + 1,)))
         self._running -= 1
         if self._running == 0:
             self._raw.write(self._socket.close(CloseCode.NORMAL))
