@@ -26,6 +26,8 @@ _OPAQUE_ATTRIBUTE: Final = b"trusted.overlay.opaque"
 DEPTH_MAX: Final = 256
 # The kernel's PATH_MAX.
 PATH_BYTES_MAX: Final = 4095
+# Writers that leave out folders (crane, bazel) add a handful of files; beyond this the folders keep mode 0755.
+IMPLIED_BYTES_MAX: Final = 256 * 1024
 # 32-bit ids; the last one means "no change" to chown.
 ID_MAX: Final = 2**32 - 2
 # What every Linux file system can hold: ext4 with 256-byte inodes ends in the year 2446.
@@ -50,6 +52,7 @@ class LayerWriter:
         self._entries_max = entries_max
         self._root = root
         self._folders: set[tuple[bytes, ...]] = {()}
+        self._implied: set[tuple[bytes, ...]] = {()}
         self._hidden: set[tuple[bytes, ...]] = set()
         self._folder_times: dict[bytes, int] = {}
         self.written = Written()
@@ -70,10 +73,22 @@ class LayerWriter:
         for path, mtime_ns in self._folder_times.items():
             os.utime(path, ns=(mtime_ns, mtime_ns), follow_symlinks=False)
 
+    def implied_folders(self) -> list[str]:
+        """The folders made only since something lies in them, as far as the bound allows; ``""`` is the root."""
+        found, left = [], IMPLIED_BYTES_MAX
+        for parts in sorted(self._implied):
+            path = b"/".join(parts)
+            left -= len(path)
+            if left < 0:
+                break
+            found.append(path.decode("utf-8", "surrogateescape"))
+        return found
+
     def _apply_entry(self, entry: Entry, archive: TarStream) -> None:
         parts = components(entry.name)
         if not parts:
             if entry.kind == tar.DIRECTORY:
+                self._implied.discard(())
                 self._set_attributes(self._path(()), entry)
             return
         self._make_parents(parts[:-1])
@@ -91,6 +106,7 @@ class LayerWriter:
             self._write_file(path, parts, entry, archive.contents())
         elif entry.kind == tar.DIRECTORY:
             self._make_folder(parts)
+            self._implied.discard(parts)
             self._set_attributes(path, entry)
         elif entry.kind == tar.HARD_LINK:
             self._link(path, parts, entry)
@@ -111,6 +127,7 @@ class LayerWriter:
         for depth in range(1, len(parts) + 1):
             if parts[:depth] not in self._folders:
                 self._make_folder(parts[:depth])
+                self._implied.add(parts[:depth])
 
     def _make_folder(self, parts: tuple[bytes, ...]) -> None:
         """A real directory at this place: whatever else is there, also a link to a directory, is replaced."""
@@ -137,6 +154,7 @@ class LayerWriter:
             shutil.rmtree(path)
             depth = len(parts)
             self._folders = {folder for folder in self._folders if folder[:depth] != parts}
+            self._implied &= self._folders
             below = path + b"/"
             for folder in [f for f in self._folder_times if f == path or f.startswith(below)]:
                 del self._folder_times[folder]

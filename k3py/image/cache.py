@@ -15,6 +15,7 @@ removed by whoever comes next. The folder is closed to other users: layers hold 
 
 import ctypes
 import errno
+import json
 import os
 import shutil
 import uuid
@@ -50,9 +51,12 @@ class Index(msgspec.Struct):
     images: dict[str, Record] = {}
 
 
-class _LayerFile(msgspec.Struct):
-    bytes: int
-    entries: int
+class LayerFile(msgspec.Struct):
+    """What is known of an unpacked layer; fields as in ``Unpacked``, odd bytes in paths escaped as surrogates."""
+
+    bytes: int = 0
+    entries: int = 0
+    implied: list[str] = []
 
 
 class _LeaseFile(msgspec.Struct):
@@ -139,11 +143,15 @@ class Cache:
 
     def layer_bytes(self, diff_id: str) -> int:
         """Sum of the sizes of the layer's files; 0 for a layer that is not there."""
+        return self.layer_file(diff_id).bytes
+
+    def layer_file(self, diff_id: str) -> LayerFile:
+        """What is known of the layer; nothing for one that is not there."""
         try:
             text = (self._layer_folder(diff_id) / "layer.json").read_bytes()
-            return msgspec.json.decode(text, type=_LayerFile).bytes
-        except (OSError, msgspec.DecodeError):
-            return 0
+            return msgspec.convert(json.loads(text), LayerFile)
+        except (OSError, ValueError):
+            return LayerFile()
 
     def commit_layer(self, made: Path, unpacked: Unpacked) -> None:
         """Move a finished layer into place. ``made`` lies in a lease's folder and has ``fs`` in it.
@@ -151,7 +159,9 @@ class Cache:
         Slow: everything is synced to the disk before. A layer that another process has put there meanwhile stays.
         """
         try:
-            (made / "layer.json").write_bytes(msgspec.json.encode(_LayerFile(unpacked.bytes, unpacked.entries)))
+            known = {"bytes": unpacked.bytes, "entries": unpacked.entries, "implied": list(unpacked.implied)}
+            # Not by msgspec, which refuses the lone surrogates that stand for bytes outside UTF-8.
+            (made / "layer.json").write_text(json.dumps(known))
             made.chmod(0o700)
             sync_file_system(made)
             os.rename(made, self._layer_folder(unpacked.diff_id))

@@ -30,7 +30,8 @@ class Image:
 
     ``id`` is the digest of its configuration. ``digest`` is what its name led to in the registry (of the index, if it
     has several platforms). ``names`` are normalised, sorted, by tag or by digest. ``repositories``
-    (``docker.io/library/busybox``) are where it came from. ``layers`` are folders for overlayfs, bottom to top.
+    (``docker.io/library/busybox``) are where it came from. ``layers`` are folders for overlayfs, bottom to top; one
+    more than the image has if its archives left out folders whose attributes would be lost (see ``parents``).
     ``size`` is the sum of its files' bytes.
     """
 

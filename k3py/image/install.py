@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from k3py.image.cache import Cache, Lease, Record, topmost
@@ -27,7 +28,8 @@ from k3py.image.manifest import (
     decode_configuration,
     decode_document,
 )
-from k3py.image.unpack import Limits, unpack_layer
+from k3py.image.parents import LayerFolders, lost_folders, make_folders, parents_id
+from k3py.image.unpack import Limits, Unpacked, unpack_layer
 
 # Unpackings at the same time on one node, over all pulls. Each is a process of some 40 MB that keeps a core busy.
 LAYERS_AT_ONCE_MAX: Final = 4
@@ -162,11 +164,11 @@ class Installer:
             raise ImageTooLarge(f"its layers have {declared} bytes, more than {self._limits.image_bytes_max}")
         layers = dict(zip(image.configuration.diff_ids, image.manifest.layers, strict=True))
         with self._cache.lease() as lease:
-            lease.hold(layers.keys())
+            lease.hold([*layers, parents_id(image.configuration.diff_ids)])
             missing = [d for diff_id, d in layers.items() if not self._cache.has_layer(diff_id)]
             meter = _Meter(missing, len(layers), on_progress)
             await self._fetch_all(layers, missing, lease, open_blob, meter)
-            await asyncio.to_thread(self._record, image, names, repositories)
+            await asyncio.to_thread(self._record, image, names, repositories, lease)
 
     async def _fetch_all(
         self,
@@ -215,7 +217,7 @@ class Installer:
     async def _fetch(self, diff_id: str, lease: Lease, chunks: AsyncGenerator[bytes, None]) -> None:
         made = lease.folder / diff_id.removeprefix("sha256:")
         try:
-            (made / "fs").mkdir(parents=True)
+            _make_root(made)
         except OSError as error:
             raise StorageFailed(f"cannot make {made}: {error.strerror}") from error
         async with aclosing(chunks):
@@ -224,8 +226,30 @@ class Installer:
             raise CorruptImage(f"a layer has the diff id {unpacked.diff_id}, its image says {diff_id}")
         await asyncio.to_thread(self._cache.commit_layer, made, unpacked)
 
-    def _record(self, image: Resolved, names: Sequence[str], repositories: Sequence[str]) -> None:
-        layers = topmost(image.configuration.diff_ids)
+    def _add_parents(self, diff_ids: Sequence[str], lease: Lease) -> list[str]:
+        """The layers to mount, bottom to top, with one more if folders' attributes would be lost (see ``parents``)."""
+        layers = topmost(diff_ids)
+        if not any(self._cache.layer_file(diff_id).implied for diff_id in layers):
+            return layers
+        folders = [
+            LayerFolders(self._cache.layer_path(d), frozenset(self._cache.layer_file(d).implied)) for d in layers
+        ]
+        lost = lost_folders(folders)
+        if not lost:
+            return layers
+        additional = parents_id(diff_ids)
+        if not self._cache.has_layer(additional):
+            made = lease.folder / "parents"
+            try:
+                _make_root(made)
+                make_folders(made / "fs", lost)
+            except OSError as error:
+                raise StorageFailed(f"cannot make {made}: {error.strerror}") from error
+            self._cache.commit_layer(made, Unpacked(additional, 0, len(lost)))
+        return [*layers, additional]
+
+    def _record(self, image: Resolved, names: Sequence[str], repositories: Sequence[str], lease: Lease) -> None:
+        layers = self._add_parents(image.configuration.diff_ids, lease)
         size = sum(map(self._cache.layer_bytes, layers))
         if size > self._limits.image_bytes_max:
             raise ImageTooLarge(f"it unpacks to {size} bytes, more than {self._limits.image_bytes_max}")
@@ -236,3 +260,9 @@ class Installer:
             index.images[image.digest] = Record(manifest, config, layers, sorted(known), size)
             for name in names:
                 index.names[name] = image.digest
+
+
+def _make_root(made: Path) -> None:
+    """The folder that becomes a container's ``/``: open to all its users, whatever this process's umask is."""
+    (made / "fs").mkdir(parents=True)
+    (made / "fs").chmod(0o755)

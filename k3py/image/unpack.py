@@ -20,8 +20,8 @@ from k3py.image.errors import CorruptImage, ImageError, ImageTooLarge, StorageFa
 
 # What is sent but not yet taken by the child; beyond it the download waits.
 FEED_BUFFER_BYTES_MAX: Final = 1024 * 1024
-# The child's answer is one short line of JSON.
-ANSWER_BYTES_MAX: Final = 64 * 1024
+# The child's answer: numbers, and the paths of implied folders, at most 256 KiB of them before JSON's escapes.
+ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 # After the last byte the child has only buffered chunks to write; a disk that needs longer is broken.
 ANSWER_SECONDS_MAX: Final = 600.0
 
@@ -50,11 +50,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What came out of a layer: digest of the plain archive, sum of the files' bytes, number of members."""
+    """What came out of a layer: digest of the plain archive, sum of the files' bytes, number of members.
+
+    ``implied``: the folders that the archive did not mention but needed (see ``parents``).
+    """
 
     diff_id: str
     bytes: int
     entries: int
+    implied: tuple[str, ...] = ()
 
 
 async def unpack_layer(folder: Path, source: AsyncIterator[bytes], limits: Limits) -> Unpacked:
@@ -71,8 +75,7 @@ async def unpack_layer(folder: Path, source: AsyncIterator[bytes], limits: Limit
     try:
         await _feed(process, source)
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
-            assert process.stdout is not None
-            line = await process.stdout.read(ANSWER_BYTES_MAX)
+            line = await _answer(process)
             await process.wait()
     except TimeoutError:
         raise StorageFailed(f"cannot unpack a layer: not done {ANSWER_SECONDS_MAX:.0f} s after its end") from None
@@ -121,6 +124,15 @@ async def _feed(process: asyncio.subprocess.Process, source: AsyncIterator[bytes
         await stdin.wait_closed()
 
 
+async def _answer(process: asyncio.subprocess.Process) -> bytes:
+    """All that the child says; cut at the bound, where it is no JSON any more."""
+    assert process.stdout is not None
+    line = bytearray()
+    while (piece := await process.stdout.read(ANSWER_BYTES_MAX)) and len(line) < ANSWER_BYTES_MAX:
+        line += piece
+    return bytes(line)
+
+
 async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
@@ -138,4 +150,4 @@ def _understand(line: bytes, exit_code: int | None) -> Unpacked:
         raise StorageFailed(f"cannot unpack a layer: its process ended with {exit_code} and said nothing") from None
     if "error" in answer:
         raise _ERRORS[answer["error"]](f"cannot unpack a layer: {answer['message']}")
-    return Unpacked(answer["diff_id"], answer["bytes"], answer["entries"])
+    return Unpacked(answer["diff_id"], answer["bytes"], answer["entries"], tuple(answer["implied"]))

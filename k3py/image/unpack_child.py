@@ -79,7 +79,12 @@ def unpack(descriptor: int, bytes_max: int, entries_max: int) -> dict[str, Any]:
     # What follows the archive's end mark belongs to the diff id as well. The reader holds the last chunk already.
     while reader.some(1 << 20):
         pass
-    return {"diff_id": source.diff_id(), "bytes": writer.written.bytes, "entries": writer.written.entries}
+    return {
+        "diff_id": source.diff_id(),
+        "bytes": writer.written.bytes,
+        "entries": writer.written.entries,
+        "implied": writer.implied_folders(),
+    }
 
 
 def main(arguments: list[str]) -> None:
@@ -100,8 +105,10 @@ def main(arguments: list[str]) -> None:
     except OSError as error:
         kind = "corrupt" if error.errno in _FAULT_OF_THE_ARCHIVE else "storage"
         answer = {"error": kind, "message": f"{error.strerror} (errno {error.errno})"}
+    line = json.dumps(answer).encode()
     with contextlib.suppress(BrokenPipeError):
-        os.write(1, json.dumps(answer).encode())
+        while line:
+            line = line[os.write(1, line) :]
     os._exit(0)
 
 

@@ -47,7 +47,7 @@ def test_files_come_out_as_they_went_in(folder_on_tmpfs: Path, compression: str)
         compression=compression,
     )
     unpacked = unpack(made, root)
-    assert unpacked == Unpacked(made.diff_id, 200_000 + 4 + 4, 10)
+    assert unpacked == Unpacked(made.diff_id, 200_000 + 4 + 4, 10, ("dev", "home", "home/me", "run"))
     assert oct((root / "bin/su").stat().st_mode) == "0o104755"
     assert (root / "bin/su").read_bytes() == b"su" * 100_000
     assert (root / "bin/su2").stat().st_ino == (root / "bin/su").stat().st_ino
