@@ -65,12 +65,15 @@ def notify(state: str, environment: Mapping[str, str]) -> None:
 
 
 def start_time(pid: int) -> int:
-    """When a process was started, in clock ticks since boot (proc(5), field 22 of stat); 0 when there is none."""
+    """When a process was started, in clock ticks since boot (proc(5), field 22 of stat); 0 when it does not run.
+
+    One that has ended and only waits for its parent does not run.
+    """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0
-    return int(stat.rpartition(")")[2].split()[19])
+    return 0 if fields[0] in "ZX" else int(fields[19])
 
 
 class StatusFile:
