@@ -120,10 +120,10 @@ class ExitWatch:
             data = os.read(self._inotify, INOTIFY_READ_BYTES)
         except BlockingIOError:
             return
-        names = kernel.inotify_names(data)
-        # An event without a name is the queue's overflow: look at everything.
-        for name in names or list(self._followed):
-            self._look(name)
+        for _, name in kernel.inotify_events(data):
+            # An event without a name is the queue's overflow: look at everything.
+            for container_id in (name,) if name else list(self._followed):
+                self._look(container_id)
 
     def _watch_process(self, record: ContainerRecord) -> None:
         """Wake when conmon ends, or, when it has, when the container's own process does."""

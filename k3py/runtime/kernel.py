@@ -34,8 +34,7 @@ IN_MODIFY: Final = 0x2
 IN_CLOSE_WRITE: Final = 0x8
 IN_MOVED_TO: Final = 0x80
 IN_CREATE: Final = 0x100
-IN_DELETE_SELF: Final = 0x400
-IN_IGNORED: Final = 0x8000
+IN_DELETE: Final = 0x200
 
 
 def _check(result: int, what: str) -> int:
@@ -87,27 +86,20 @@ def inotify_watch(descriptor: int, path: Path, events: int) -> int:
     return _check(_libc.inotify_add_watch(descriptor, os.fsencode(path), events), f"cannot watch {path}")
 
 
-def inotify_names(data: bytes) -> list[str]:
-    """The file names in what was read from an inotify descriptor; events about the watched file itself have none."""
-    names: list[str] = []
+def inotify_events(data: bytes) -> list[tuple[int, str]]:
+    """Event mask and file name of each event read from an inotify descriptor (inotify(7)).
+
+    An event about the watched folder itself, or of the queue's overflow, has no name.
+    """
+    events: list[tuple[int, str]] = []
     offset = 0
     while offset + 16 <= len(data):
+        mask = int.from_bytes(data[offset + 4 : offset + 8], "little")
         length = int.from_bytes(data[offset + 12 : offset + 16], "little")
         name = data[offset + 16 : offset + 16 + length].split(b"\0", 1)[0]
-        if name:
-            names.append(os.fsdecode(name))
+        events.append((mask, os.fsdecode(name)))
         offset += 16 + length
-    return names
-
-
-def inotify_watch_ended(data: bytes) -> bool:
-    """Whether what was read from an inotify descriptor says that a watch ended: its file or folder was removed."""
-    offset = 0
-    while offset + 16 <= len(data):
-        if int.from_bytes(data[offset + 4 : offset + 8], "little") & (IN_IGNORED | IN_DELETE_SELF):
-            return True
-        offset += 16 + int.from_bytes(data[offset + 12 : offset + 16], "little")
-    return False
+    return events
 
 
 def mount_points_below(folder: Path, mountinfo: str) -> list[str]:

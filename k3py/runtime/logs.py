@@ -22,7 +22,7 @@ TAIL_BYTES_MAX: Final = 16 * 1024 * 1024
 async def read_log(path: Path, options: LogOptions, ended: "asyncio.Future[Any] | None" = None) -> AsyncIterator[bytes]:
     """The log's content as ``kubectl logs`` shows it, in pieces of at most some 64 KiB.
 
-    With ``options.follow`` it goes on until the caller stops, the log's folder is removed, or ``ended`` (a task of
+    With ``options.follow`` it goes on until the caller stops, the log is removed, or ``ended`` (a task of
     ``Runtime.wait_exit``, say) is done and all has been read.
 
     Raises FileNotFoundError when there is no log.
@@ -145,8 +145,8 @@ class _Changes:
         self._gone = False
         self._event = asyncio.Event()
         self._descriptor = kernel.inotify()
-        events = kernel.IN_MOVED_TO | kernel.IN_CREATE | kernel.IN_MODIFY | kernel.IN_CLOSE_WRITE
-        kernel.inotify_watch(self._descriptor, path.parent, events | kernel.IN_DELETE_SELF)
+        events = kernel.IN_MOVED_TO | kernel.IN_CREATE | kernel.IN_MODIFY | kernel.IN_CLOSE_WRITE | kernel.IN_DELETE
+        kernel.inotify_watch(self._descriptor, path.parent, events)
         asyncio.get_running_loop().add_reader(self._descriptor, self._readable)
         if ended is not None:
             ended.add_done_callback(self._wake)
@@ -156,11 +156,11 @@ class _Changes:
             data = os.read(self._descriptor, INOTIFY_READ_BYTES)
         except BlockingIOError:
             return
-        names = kernel.inotify_names(data)
-        if not names:  # an event about the folder itself, or too many events to name them
-            self._gone = kernel.inotify_watch_ended(data)
-        if not names or self._name in names:
-            self._event.set()
+        for mask, name in kernel.inotify_events(data):
+            if name == self._name and mask & kernel.IN_DELETE:
+                self._gone = True  # removed, not renamed: the pod is being removed
+            if name in ("", self._name):
+                self._event.set()
 
     def _wake(self, _: object) -> None:
         self._event.set()

@@ -32,7 +32,7 @@ def judge(record: ContainerRecord, seen: Seen) -> ContainerStatus:
         return _finished(record, seen.exit, seen.oom)
     if seen.conmon_alive and record.pid:
         return _status(record, _living_state(record, seen), pid=record.pid)
-    if seen.process_alive:
+    if seen.process_alive and record.pid:
         return _status(record, ContainerState.UNKNOWN, pid=record.pid, reason="Orphaned")
     if record.started_at:
         return _status(

@@ -104,7 +104,7 @@ def test_processes_are_given_what_the_pod_asks_for_and_no_more(machine: Machine)
 def test_the_default_filter_refuses_what_reaches_beyond_the_container(machine: Machine) -> None:
     async def story() -> None:
         runtime = machine.runtime()
-        script = "unshare -n true; mount -t tmpfs t /tmp; chmod 600 /tmp && echo chmod; sh -c 'exit 5'; echo $?"
+        script = "exec 2>&1; unshare -n true; mount -t tmpfs t /tmp; chmod 600 /tmp && echo chmod; sh -c 'exit 5'; echo $?"
         everything = {"capabilities_add": ("SYS_ADMIN",)}
         assert await output_of(machine, runtime, script) == [
             "unshare: unshare(0x40000000): Operation not permitted",
@@ -203,7 +203,9 @@ def test_limits_hold_are_measured_and_change_in_place(machine: Machine) -> None:
         runtime = machine.runtime()
         await runtime.start_sandbox(machine.pod(resources=Resources(500, 1000, 0, 256 << 20, 64)))
         limits = Resources(100, 200, 0, 64 << 20, 8)
-        config = machine.shell("for i in 1 2 3 4 5 6 7 8 9 10; do sleep 60 & done; echo many; wait", resources=limits)
+        config = machine.shell(
+            "sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do sleep 60 & done'; exec sleep 60", resources=limits
+        )
         container = await run(runtime, config)
         await until(lambda: config.log_path.exists() and "fork" in config.log_path.read_text())
         stats = await runtime.stats(container)
