@@ -174,6 +174,11 @@ def test_bodies_of_all_connections_together_are_bounded() -> None:
     assert again.next() is not None
 
 
+def test_memory_for_bodies_is_given_back_with_each_request() -> None:
+    found, code = outcome([sized(1000), b"x" * 1000] * 5 + [sized(1000, b"x" * 1000)])
+    assert (len(found), code) == (6, 0)
+
+
 GOOD = [
     b"GET /a?b=c HTTP/1.1\r\n" + HOST + b"\r\n",
     b"\r\nDELETE /x HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n",

@@ -182,6 +182,32 @@ def test_spdy_output_waits_for_the_window_of_a_client_that_has_one() -> None:
     asyncio.run(work())
 
 
+def test_spdy_input_is_granted_anew_as_the_program_reads_it() -> None:
+    async def work() -> None:
+        read_on = asyncio.Event()
+
+        async def program(command: RemoteCommand) -> None:
+            await read_on.wait()
+            async for _ in command.incoming():
+                pass
+
+        client, _ = begin(program, spdy_request("/exec?stdin=true", "v4.channel.k8s.io"))
+        spdy = SpdyClient()
+        streams, said = opened(spdy, "error", "stdin")
+        half = INITIAL_WINDOW_BYTES // 2
+        client.send(said + spdy.data(streams["stdin"], b"x" * half))
+        await settle()
+        assert all(frame[0] is Type.SYN_REPLY for frame in spdy.frames(client.take()))
+        read_on.set()
+        await settle()
+        assert spdy.frames(client.take()) == [
+            (Type.WINDOW_UPDATE, 0, half),
+            (Type.WINDOW_UPDATE, streams["stdin"], half),
+        ]
+
+    asyncio.run(work())
+
+
 def test_input_that_the_program_does_not_read_stops_the_client() -> None:
     async def work() -> None:
         read_on = asyncio.Event()
