@@ -122,6 +122,7 @@ class Configuration(msgspec.Struct, frozen=True):
 
     @property
     def diff_ids(self) -> list[str]:
+        """The digests of the plain layers, bottom to top."""
         return self.rootfs.diff_ids or []
 
 

@@ -46,6 +46,11 @@ ERROR_BYTES_MAX: Final = 16 * 1024
 TOKEN_MARGIN_SECONDS: Final = 10.0
 TOKEN_SECONDS_DEFAULT: Final = 60.0
 
+# A proxy elsewhere cannot reach this machine's own registry; Go's clients leave it out here too.
+_PAST_THE_PROXY: Final[dict[str, None]] = {
+    "all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Document:
@@ -76,6 +81,7 @@ def open_client(tls: TlsSettings) -> httpx.AsyncClient:
         follow_redirects=False,
         timeout=httpx.Timeout(SILENCE_SECONDS_MAX, connect=CONNECT_SECONDS_MAX),
         headers={"User-Agent": "k3py", "Accept-Encoding": "identity"},
+        mounts=_PAST_THE_PROXY,
     )
 
 
@@ -295,9 +301,9 @@ class _Refused(RegistryUnavailable):
 
 
 def _is_final(error: Exception) -> bool:
-    # A name that does not resolve or a certificate that does not fit is the same a second later.
-    text = str(error)
-    return isinstance(error, _Refused | httpx.UnsupportedProtocol) or "CERTIFICATE_VERIFY_FAILED" in text
+    # A name that does not exist and a certificate that does not fit are the same a second later.
+    final = ("CERTIFICATE_VERIFY_FAILED", "Name or service not known")
+    return isinstance(error, _Refused | httpx.UnsupportedProtocol) or any(text in str(error) for text in final)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

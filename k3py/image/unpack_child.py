@@ -44,6 +44,7 @@ class _Decompressor(threading.Thread):
         self._hash = hashlib.sha256()
 
     def run(self) -> None:
+        """Everything that comes out, the end, or what went wrong, into the queue."""
         try:
             for chunk in decompressed(self._read, self._bytes_max):
                 self._hash.update(chunk)
@@ -56,12 +57,18 @@ class _Decompressor(threading.Thread):
         return os.read(self._descriptor, size)
 
     def next_chunk(self) -> bytes:
+        """The next plain bytes, ``b""`` at the end.
+
+        Raises:
+            CorruptImage, ImageTooLarge, OSError, MemoryError: what stopped the thread.
+        """
         chunk = self._chunks.get()
         if isinstance(chunk, BaseException):
             raise chunk
         return chunk or b""
 
     def diff_id(self) -> str:
+        """The digest of all plain bytes so far."""
         return f"sha256:{self._hash.hexdigest()}"
 
 

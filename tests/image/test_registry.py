@@ -18,7 +18,14 @@ from k3py.image.errors import (
 )
 from k3py.image.image import Image, Progress
 from k3py.image.manifest import DOCUMENT_BYTES_MAX, Platform
-from k3py.image.registry import ATTEMPTS_MAX, PROGRESS_BYTES_MIN, REDIRECTS_MAX
+from k3py.image.registries import Endpoint, TlsSettings
+from k3py.image.registry import (
+    ATTEMPTS_MAX,
+    PROGRESS_BYTES_MIN,
+    REDIRECTS_MAX,
+    RegistryClient,
+    open_client,
+)
 from k3py.image.service import Images
 from k3py.image.unpack import Limits
 from tests.image.making import (
@@ -154,6 +161,45 @@ def test_an_anonymous_token_and_an_identity_token_work(folder_on_tmpfs: Path) ->
         pull(folder_on_tmpfs, name, Credential(server.host, identity_token="fresh"))
         assert "grant_type=refresh_token" in server.bodies[0]
         pull(folder_on_tmpfs, name, Credential(server.host, registry_token="jwt"))
+
+
+class _Clock:
+    """A clock that a test moves."""
+
+    seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def test_a_token_is_renewed_before_it_ends() -> None:
+    async def story(server: Registry) -> None:
+        clock = _Clock()
+        endpoint = Endpoint(f"http://{server.host}/v2", "t/app")
+        async with open_client(TlsSettings()) as http:
+            client = RegistryClient(endpoint, None, http, clock)
+            # The server's tokens live 300 seconds, of which the last 10 are not used.
+            for clock.seconds in (0.0, 290.0, 291.0):
+                await client.document("1")
+
+    with registry() as server:
+        server.token = "jwt"
+        server.push("t/app", "1", image(SMALL))
+        asyncio.run(story(server))
+        asked = [each.path.rpartition("/")[2] for each in server.asked]
+    assert asked == ["1", "token", "1", "1", "1", "token", "1"]
+
+
+def test_a_proxy_is_not_asked_for_what_is_on_this_machine(
+    folder_on_tmpfs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    with registry() as server:
+        pull(folder_on_tmpfs, server.push("t/app", "1", image(SMALL)))
 
 
 def test_a_token_server_without_tls_is_for_plain_registries_only(folder_on_tmpfs: Path) -> None:

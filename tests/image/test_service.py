@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from k3py.image.auth import Credential
-from k3py.image.cache import Cache, topmost
+from k3py.image.cache import topmost
 from k3py.image.errors import AccessDenied, ImageNotFound, InvalidReference, StorageFailed
 from k3py.image.image import Freed
 from k3py.image.service import Images
-from k3py.image.unpack import Unpacked
 from tests.image.making import digest, file, image, layer, registry
 
 BASE = layer(file("base", os.urandom(300_000)))
@@ -155,32 +154,6 @@ def test_a_layer_that_is_gone_makes_the_image_be_pulled_anew(folder_on_tmpfs: Pa
             assert images.find(name) is None
             assert images.list() == []
             assert asyncio.run(images.pull(name)) == got
-
-
-def test_a_collection_spares_what_a_running_pull_counts_on(folder_on_tmpfs: Path) -> None:
-    cache = Cache(folder_on_tmpfs)
-    diff_id = "sha256:" + "1" * 64
-    with cache.lease() as mine:
-        made = mine.folder / "made"
-        (made / "fs").mkdir(parents=True)
-        cache.commit_layer(made, Unpacked(diff_id, 7, 0))
-    with cache.lease() as lease:
-        lease.hold([diff_id])
-        assert Cache(folder_on_tmpfs).collect([]) == Freed()
-        assert cache.has_layer(diff_id)
-    assert Cache(folder_on_tmpfs).collect([]) == Freed(layers=1, bytes=7)
-
-
-def test_a_layer_that_another_process_made_first_stays(folder_on_tmpfs: Path) -> None:
-    cache = Cache(folder_on_tmpfs)
-    diff_id = "sha256:" + "1" * 64
-    with cache.lease() as lease:
-        for content in ("first", "second"):
-            made = lease.folder / content
-            (made / "fs").mkdir(parents=True)
-            (made / "fs" / content).touch()
-            cache.commit_layer(made, Unpacked(diff_id, 0, 1))
-    assert [path.name for path in cache.layer_path(diff_id).iterdir()] == ["first"]
 
 
 def test_two_processes_see_each_others_images(folder_on_tmpfs: Path) -> None:
