@@ -82,12 +82,6 @@ def dns_1123_label(text: str) -> list[str]:
 _SUBDOMAIN_AS_LABEL: Final = "must not contain dots"
 
 
-def namespace_name(text: str) -> list[str]:
-    """As ``dns_1123_label``; only Kubernetes' words for a long one differ."""
-    said = f"must be no more than {LABEL_LENGTH_MAX} characters"
-    return [too_long(LABEL_LENGTH_MAX) if each == said else each for each in dns_1123_label(text)]
-
-
 def dns_1123_subdomain(text: str) -> list[str]:
     """A lower-case name that may have dots, at most 253 characters: names of most objects."""
     wrong = []

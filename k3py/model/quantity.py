@@ -5,6 +5,7 @@ away from zero; at most 2**63 - 1; one canonical text per value and family of su
 """
 
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final
@@ -68,6 +69,18 @@ def canonical(value: str | int | float) -> str:
     return _canonical(value if isinstance(value, str) else _text(value))
 
 
+def total(values: Iterable[str | int | float]) -> str:
+    """The canonical text of a sum, in the first value's family of suffixes.
+
+    Raises:
+        ValueError: as ``parse``.
+    """
+    amounts = [_parsed(each if isinstance(each, str) else _text(each)) for each in values]
+    if not amounts:
+        return "0"
+    return _written(min(sum((amount for amount, _ in amounts), Fraction(0)), Fraction(VALUE_MAX)), amounts[0][1])
+
+
 def _text(value: int | float) -> str:
     return repr(value)
 
@@ -102,7 +115,10 @@ def _rounded(amount: Fraction, unit: int) -> int:
 
 @lru_cache(CACHE_ENTRIES)
 def _canonical(text: str) -> str:
-    amount, family = _parsed(text)
+    return _written(*_parsed(text))
+
+
+def _written(amount: Fraction, family: int) -> str:
     if amount == 0:
         return "0"
     if family == _BINARY_FAMILY and abs(amount) >= 1024:

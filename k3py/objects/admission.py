@@ -11,6 +11,8 @@ from k3py.model.generated import core_v1
 from k3py.model.registry import Kind
 from k3py.model.user import User
 from k3py.objects import node_restriction
+from k3py.objects.fields import Errors
+from k3py.objects.service_addresses import ServiceAddresses
 from k3py.store.store import Store
 
 NOT_READY: Final = "node.kubernetes.io/not-ready"
@@ -25,8 +27,9 @@ MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
 class Admission:
     """Asks the store what the decisions need; changes only the object that is being written."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, addresses: ServiceAddresses) -> None:
         self._store = store
+        self._addresses = addresses
 
     def create(self, kind: Kind, namespace: str, new: Any, user: User) -> None:
         """Complete and admit a new object.
@@ -41,6 +44,9 @@ class Admission:
         if isinstance(new, core_v1.Pod):
             complete_pod(new)
             self._check_service_account(kind, new)
+            if new.spec.runtime_class_name:
+                why = f'pod rejected: RuntimeClass "{new.spec.runtime_class_name}" not found'
+                raise forbidden(kind.plural, kind.group, new.metadata.name, why)
         elif isinstance(new, core_v1.Node):
             taint_new_node(new)
 
@@ -66,6 +72,17 @@ class Admission:
             raise forbidden(kind.plural, kind.group, name, "this namespace may not be deleted")
         if user.node is not None:
             node_restriction.check_delete(kind, obj, user)
+
+    def allocate(self, new: Any, old: Any, wrong: Errors) -> None:
+        """Give an object that is otherwise right what only the cluster has: addresses and ports of services.
+
+        ``old`` is the stored object, None for a new one.
+
+        Raises:
+            InternalError: nothing is left to give.
+        """
+        if isinstance(new, core_v1.Service):
+            self._addresses.assign(new, old, wrong)
 
     def check_binding(self, user: User) -> None:
         """Admit a binding.
@@ -107,6 +124,11 @@ def complete_pod(pod: core_v1.Pod) -> None:
         spec.service_account_name = spec.service_account_name or DEFAULT_SERVICE_ACCOUNT
         spec.service_account = spec.service_account_name
     _set_priority(pod)
+    add_tolerations(spec)
+
+
+def add_tolerations(spec: core_v1.PodSpec) -> None:
+    """A pod stays on a node that is not ready or not reachable for a while, unless it says otherwise."""
     for key in (NOT_READY, UNREACHABLE):
         if not any(_tolerates(each, key) for each in spec.tolerations):
             spec.tolerations.append(
@@ -141,6 +163,7 @@ def keep_admitted(new: core_v1.Pod, old: core_v1.Pod) -> None:
     for attribute in ("priority", "preemption_policy"):
         if getattr(new.spec, attribute) is None:
             setattr(new.spec, attribute, getattr(old.spec, attribute))
+    add_tolerations(new.spec)
     if not new.spec.service_account_name:
         new.spec.service_account_name = old.spec.service_account_name
         new.spec.service_account = old.spec.service_account

@@ -12,8 +12,6 @@ from k3py.model.errors import (
     STALE,
     BadRequest,
     Cause,
-    InternalError,
-    Invalid,
     conflict,
     invalid,
 )
@@ -27,6 +25,8 @@ from k3py.objects.meta import carry_over, check_meta, check_meta_update
 from k3py.objects.normalise import normalise
 from k3py.objects.options import FieldValidation, Patch, WriteOptions
 from k3py.objects.patch import apply_patch
+from k3py.objects.patch.errors import unusable
+from k3py.objects.problems import Unexplained
 from k3py.objects.rules import Rules, rules_of
 from k3py.store.records import Record
 
@@ -64,7 +64,7 @@ def creation(
     meta: ObjectMeta = new.metadata
     _place(kind, namespace, meta)
     if meta.resource_version:
-        raise InternalError("resourceVersion should not be set on objects to be created")
+        raise Unexplained("resourceVersion should not be set on objects to be created")
     _normalised(kind, new)
     rules.default(new)
     _reset_meta(meta, now, source)
@@ -77,6 +77,8 @@ def creation(
     wrong = Errors()
     check_meta(meta, kind.namespaced, rules.name, wrong)
     rules.check(new, wrong)
+    if not wrong:
+        admission.allocate(new, None, wrong)
     _refuse(kind, meta.name, wrong)
     return rules.warn(new)
 
@@ -84,6 +86,7 @@ def creation(
 def _place(kind: Kind, namespace: str, meta: ObjectMeta) -> None:
     """The object is where the request says."""
     if not kind.namespaced:
+        meta.namespace = ""
         return
     if not meta.namespace:
         meta.namespace = namespace
@@ -117,9 +120,9 @@ def update(kind: Kind, current: Record, new: Any, subresource: str, admission: A
     rules.default(new)
     carry_over(meta, old_meta)
     _keep_other_half(kind, rules, new, old, subresource)
+    admission.update(kind, new, old, subresource, user)
     if kind.keep_generation and rules.generation_moves(new, old):
         meta.generation = old_meta.generation + 1
-    admission.update(kind, new, old, subresource, user)
     wrong = Errors()
     check_meta(meta, kind.namespaced, rules.name, wrong)
     check_meta_update(meta, old_meta, wrong)
@@ -128,6 +131,8 @@ def update(kind: Kind, current: Record, new: Any, subresource: str, admission: A
     else:
         rules.check(new, wrong)
         rules.check_update(new, old, wrong)
+        if not wrong:
+            admission.allocate(new, old, wrong)
     _refuse(kind, current.name, wrong)
     meta.resource_version = old_meta.resource_version
     if is_finished(new):
@@ -192,27 +197,15 @@ def patched(kind: Kind, current: Record, patch: Patch, options: WriteOptions) ->
     try:
         new, unknown = typed(kind, after)
     except ValueError as error:
-        raise _unusable(kind, current.name, patch, str(error)) from None
+        raise unusable(patch, after, str(error)) from None
     if (new.api_version, new.kind) != (kind.api_version, kind.name):
-        raise _unusable(
-            kind, current.name, patch, f"no kind {new.kind!r} is registered for version {new.api_version!r}"
-        )
+        raise unusable(patch, after, f'no kind "{new.kind}" is registered for version "{new.api_version}"')
     if not unknown or options.field_validation is FieldValidation.IGNORE:
         return new, []
     said = [f'unknown field "{path}"' for path in unknown]
     if options.field_validation is FieldValidation.STRICT:
-        raise _unusable(kind, current.name, patch, f"strict decoding error: {', '.join(said)}")
+        raise unusable(patch, after, f"strict decoding error: {', '.join(said)}")
     return new, said
-
-
-def _unusable(kind: Kind, name: str, patch: Patch, why: str) -> Invalid:
-    cause = Cause("FieldValueInvalid", f"Invalid value: {codec_shown(patch.body)}: {why}", "patch")
-    return invalid(kind.name, kind.group, name, [cause])
-
-
-def codec_shown(body: Any) -> str:
-    """A patch as messages quote it."""
-    return str(codec.encode(codec.encode(body).decode()), "utf-8")
 
 
 def may_create(kind: Kind, obj: Any, subresource: str) -> bool:

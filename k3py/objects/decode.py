@@ -134,6 +134,7 @@ def _unrecognized(kind: Kind, why: str) -> NoReturn:
 def _from_plain(
     kind: Kind, value: Any, duplicates: Duplicates, data: bytes, validation: FieldValidation
 ) -> tuple[Any, list[str]]:
+    value = {} if value is None else value
     if not isinstance(value, dict):
         _unrecognized(kind, "couldn't get version/kind; json parse error: the body is no object")
     api_version, name = value.get("apiVersion") or kind.api_version, value.get("kind") or kind.name

@@ -72,8 +72,8 @@ def check_annotations(path: str, annotations: dict[str, str], wrong: Errors) -> 
 
 def _check_owners(owners: list[OwnerReference], wrong: Errors) -> None:
     controllers: list[OwnerReference] = []
-    for index, owner in enumerate(owners):
-        path = f"metadata.ownerReferences[{index}]"
+    path = "metadata.ownerReferences"
+    for owner in owners:
         group, slash, version = owner.api_version.rpartition("/")
         if not version:
             wrong.invalid(f"{path}.apiVersion", owner.api_version, "version must not be empty")
@@ -99,9 +99,8 @@ def _check_owners(owners: list[OwnerReference], wrong: Errors) -> None:
 def check_finalizers(path: str, finalizers: list[str], wrong: Errors) -> None:
     """Qualified names with a domain, but for Kubernetes' own."""
     for index, finalizer in enumerate(finalizers):
-        said = names.qualified_name(finalizer)
-        wrong.each_invalid(path, finalizer, said)
-        if not said and "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
+        wrong.each_invalid(path, finalizer, names.qualified_name(finalizer))
+        if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
             detail = "name is neither a standard finalizer name nor is it fully qualified"
             wrong.invalid(f"{path}[{index}]", finalizer, detail)
     if ORPHAN in finalizers and FOREGROUND in finalizers:

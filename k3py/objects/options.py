@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from k3py.model.errors import Cause, Invalid, UnsupportedMediaType, invalid
+from k3py.model.errors import Cause, Details, Invalid, UnsupportedMediaType, invalid
 from k3py.store.records import Record
 
 # Kubernetes' bound of a field manager's name.
@@ -42,15 +42,20 @@ def check_field_manager(name: str) -> None:
     if len(name) > FIELD_MANAGER_LENGTH_MAX:
         said = f"Too long: may not be more than {FIELD_MANAGER_LENGTH_MAX} bytes"
         causes.append(Cause("FieldValueTooLong", said, "fieldManager"))
-    if not name.isprintable():
-        said = f"Invalid value: {_quoted(name)}: should only contain printable characters"
-        causes.append(Cause("FieldValueInvalid", said, "fieldManager"))
+    for position, character in enumerate(name):
+        if not character.isprintable():
+            said = f"invalid character U+{ord(character):04X} (at position {position})"
+            causes.append(Cause("FieldValueInvalid", f"Invalid value: {_quoted(name)}: {said}", "fieldManager"))
     if causes:
         raise _invalid_options(causes)
 
 
 def _quoted(text: str) -> str:
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text) + '"'
+    """As Go's ``%q`` writes it."""
+    return '"' + "".join(c if c.isprintable() else _ESCAPES.get(c, f"\\x{ord(c):02x}") for c in text) + '"'
+
+
+_ESCAPES: Final = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
 
 
 def _invalid_options(causes: Sequence[Cause]) -> Invalid:
@@ -110,7 +115,4 @@ def patch_type(media_type: str) -> PatchType:
     try:
         return PatchType(media_type)
     except ValueError:
-        raise UnsupportedMediaType(
-            "the body of the request was in an unknown format - accepted media types include: "
-            + ", ".join(each.value for each in PatchType if each is not PatchType.APPLY)
-        ) from None
+        raise UnsupportedMediaType("415: Unsupported Media Type", Details()) from None

@@ -19,7 +19,7 @@ class Duplicates:
 
 
 def load_json(data: bytes) -> tuple[Any, Duplicates]:
-    """Plain values and the paths of duplicate fields; the last one counts, as in Kubernetes.
+    """Plain values and the paths of duplicate fields; of these the last one counts.
 
     Raises:
         ValueError: the bytes are no JSON, or nested too deeply.
@@ -40,20 +40,23 @@ def _no_constant(text: str) -> None:
     raise ValueError(f"invalid character '{text[0]}' looking for beginning of value")
 
 
-def _resolved(value: Any, path: str, depth: int, duplicates: Duplicates) -> Any:
+def _resolved(read: Any, path: str, depth: int, duplicates: Duplicates) -> Any:
     if depth > DEPTH_MAX:
         raise ValueError("exceeded max depth")
-    if isinstance(value, _Pairs):
+    if isinstance(read, _Pairs):
         result: dict[str, Any] = {}
-        for key, each in value:
+        for key, each in read:
             place = f"{path}.{key}" if path else key
+            value = _resolved(each, place, depth + 1, duplicates)
             if key in result:
                 duplicates.said.append(f'duplicate field "{place}"')
-            result[key] = _resolved(each, place, depth + 1, duplicates)
+                if isinstance(value, dict) and isinstance(result[key], dict):
+                    value = {**result[key], **value}  # as Go's decoder, which decodes the second into the first
+            result[key] = value
         return result
-    if isinstance(value, list):
-        return [_resolved(each, f"{path}[{index}]", depth + 1, duplicates) for index, each in enumerate(value)]
-    return value
+    if isinstance(read, list):
+        return [_resolved(each, f"{path}[{index}]", depth + 1, duplicates) for index, each in enumerate(read)]
+    return read
 
 
 def load_yaml(data: bytes) -> tuple[Any, Duplicates]:

@@ -76,7 +76,7 @@ RULES: Final[dict[type[Wire], Rules]] = {
         prepare_create=core_defaults.new_namespace,
         prepare_update=core_defaults.keep_namespace_finalizers,
         check=core.namespace,
-        name=names.namespace_name,
+        name=names.dns_1123_label,
         returns_deleted=True,
     ),
     core_v1.Node: Rules(
@@ -99,6 +99,7 @@ RULES: Final[dict[type[Wire], Rules]] = {
     ),
     core_v1.Service: Rules(
         default=core_defaults.service,
+        prepare_update=core_defaults.keep_service_values,
         check=services.service,
         check_update=services.service_update,
         name=names.dns_1123_label,

@@ -3,13 +3,14 @@
 from typing import Any
 
 from k3py.model import codec
-from k3py.model.errors import BadRequest, Cause, Invalid, conflict, invalid, not_found
+from k3py.model.errors import BadRequest, Cause, conflict, invalid, not_found
 from k3py.model.generated import autoscaling_v1
 from k3py.model.registry import Kind
 from k3py.model.selectors import from_struct
 from k3py.objects.encoding import encode
 from k3py.objects.options import Patch, WriteOptions, Written
 from k3py.objects.patch import apply_plain
+from k3py.objects.patch.errors import unusable
 from k3py.store.records import Record
 
 
@@ -71,11 +72,7 @@ def patched(kind: Kind, current: Record, patch: Patch, options: WriteOptions) ->
     try:
         return codec.convert(autoscaling_v1.Scale, after, lenient=True)[0]
     except ValueError as error:
-        raise _unusable(current.name, str(error)) from None
-
-
-def _unusable(name: str, why: str) -> Invalid:
-    return invalid("Scale", "autoscaling", name, [Cause("FieldValueInvalid", f"Invalid value: {why}", "patch")])
+        raise unusable(patch, after, str(error)) from None
 
 
 def answer(kind: Kind, written: Written) -> Written:

@@ -24,6 +24,7 @@ from k3py.objects.changes import Decision, Removal, Replacement
 from k3py.objects.collections import collection_name
 from k3py.objects.encoding import encode_bounded, encoded, tombstone
 from k3py.objects.options import Deleted, Patch, WriteOptions, Written
+from k3py.objects.service_addresses import ServiceAddresses, ServiceRanges
 from k3py.objects.storing import storing
 from k3py.objects.typed import Typed
 from k3py.objects.watching import Selected
@@ -41,12 +42,13 @@ GENERATED_NAME_ATTEMPTS = 8
 class Objects:
     """All objects of a cluster."""
 
-    def __init__(self, store: Store, clock: Clock, source: random.Random) -> None:
-        """``source`` gives uids and generated names."""
+    def __init__(self, store: Store, clock: Clock, source: random.Random, ranges: ServiceRanges | None = None) -> None:
+        """``source`` gives uids, generated names and addresses; ``ranges``: where services get theirs from."""
         self.store = store
         self.clock = clock
         self._source = source
-        self._admission = Admission(store)
+        self.ranges = ranges or ServiceRanges()
+        self._admission = Admission(store, ServiceAddresses(store, clock, source, self.ranges))
 
     # --- reads ---
 

@@ -11,7 +11,9 @@ from k3py.objects.admission import DEFAULT_SERVICE_ACCOUNT
 from k3py.objects.collections import NODE_LEASE_NAMESPACE
 from k3py.objects.options import WriteOptions
 from k3py.objects.service import Objects
+from k3py.objects.service_addresses import ServiceRanges
 
+API_PORT: Final = 6443
 SYSTEM_NAMESPACES: Final = ("default", "kube-system", "kube-public", NODE_LEASE_NAMESPACE)
 
 
@@ -24,6 +26,18 @@ async def ensure_system_objects(objects: Objects) -> None:
     for name in SYSTEM_NAMESPACES:
         await _ensure(objects, "", core_v1.Namespace(metadata=meta_v1.ObjectMeta(name=name)))
         await ensure_service_account(objects, name)
+    await _ensure(objects, "default", _api_service(objects.ranges))
+
+
+def _api_service(ranges: ServiceRanges) -> core_v1.Service:
+    """The service under which pods find the API server."""
+    service = core_v1.Service(metadata=meta_v1.ObjectMeta(name="kubernetes", namespace="default"))
+    service.metadata.labels = {"component": "apiserver", "provider": "kubernetes"}
+    service.spec = core_v1.ServiceSpec(
+        cluster_ip=ranges.first,
+        ports=[core_v1.ServicePort(name="https", port=443, target_port=API_PORT, protocol="TCP")],
+    )
+    return service
 
 
 async def ensure_service_account(objects: Objects, namespace: str) -> None:

@@ -32,7 +32,7 @@ def envelope(api_version, kind, body):
 
 def test_a_pod():
     resources = field(2, field(1, "cpu") + field(2, field(1, "500m")))
-    probe = field(1, field(3, field(2, field(1, 1) + field(3, "http")))) + field(2, -5)
+    probe = field(1, field(3, field(1, field(1, 1) + field(3, "http")))) + field(2, -5)
     container = field(1, "c") + field(2, "busybox") + field(3, "sh") + field(3, "") + field(8, resources)
     container += field(10, probe)
     volume = field(1, "v") + field(2, field(2, b""))

@@ -115,7 +115,7 @@ async def _ask(objects: Objects, request: dict[str, Any]) -> tuple[int, Any]:
         data = request["bodyText"].encode()
     elif request.get("body") is not None:
         data = orjson.dumps(_expanded(request["body"]))
-    media_type = request.get("headers", {}).get("Content-Type", "application/json")
+    media_type = request.get("headers", {}).get("Content-Type", "application/json") or ""
     try:
         return await _done(objects, request["method"], kind, namespace, name, subresource, query, data, media_type)
     except Problem as problem:
@@ -161,9 +161,7 @@ async def _done(
         patch = Patch(patch_type(media_type.split(";")[0]), orjson.loads(data))
         if subresource == "scale":
             return 200, orjson.loads((await objects.patch_scale(kind, namespace, name, patch, options, ADMIN)).raw)
-        return 200, orjson.loads(
-            (await objects.patch(kind, namespace, name, patch, options, ADMIN, subresource)).raw
-        )
+        return 200, orjson.loads((await objects.patch(kind, namespace, name, patch, options, ADMIN, subresource)).raw)
     return await _deleted(objects, kind, namespace, name, query, data, media_type)
 
 

@@ -15,6 +15,7 @@ from k3py.objects.collections import collections
 from k3py.objects.decode import decode_body
 from k3py.objects.options import FieldValidation, Patch, PatchType, WriteOptions
 from k3py.objects.service import Objects
+from k3py.objects.service_addresses import ServiceRanges
 from k3py.objects.system import ensure_system_objects
 from k3py.store.memory_log import MemoryLog
 from k3py.store.sealing import KeyRing
@@ -44,10 +45,10 @@ def kind_of(name: str) -> Kind:
     raise LookupError(name)
 
 
-async def open_objects(clock: Any = None) -> Objects:
+async def open_objects(clock: Any = None, ranges: ServiceRanges | None = None) -> Objects:
     store = Store(MemoryLog(), collections(), SystemClock(), KeyRing({"k": b"k" * 32}, "k"))
     await store.open()
-    objects = Objects(store, clock or FixedClock(), random.Random(1))
+    objects = Objects(store, clock or FixedClock(), random.Random(1), ranges)
     await ensure_system_objects(objects)
     return objects
 

@@ -57,7 +57,7 @@ def service(obj: core_v1.Service) -> None:
         port.protocol = port.protocol or "TCP"
         if port.target_port in (None, 0, ""):
             port.target_port = port.port
-    external = spec.type in ("NodePort", "LoadBalancer")
+    external = spec.type in ("NodePort", "LoadBalancer") or (spec.type == "ClusterIP" and bool(spec.external_ips))
     if external:
         spec.external_traffic_policy = spec.external_traffic_policy or "Cluster"
     if spec.type == "LoadBalancer" and spec.allocate_load_balancer_node_ports is None:
@@ -74,6 +74,37 @@ def service(obj: core_v1.Service) -> None:
         addresses = [each for each in spec.cluster_ips if each != "None"]
         spec.ip_families = ["IPv6" if ":" in each else "IPv4" for each in addresses] or ["IPv4"]
     spec.ip_family_policy = spec.ip_family_policy or "SingleStack"
+
+
+_EXTERNAL: Final = ("LoadBalancer", "NodePort")
+
+
+def keep_service_values(new: core_v1.Service, old: core_v1.Service) -> None:
+    """What the server gave stays when the user leaves it out; what belongs to the old type goes with it."""
+    after, before = new.spec, old.spec
+    if after.type == "ExternalName":
+        if after.cluster_ip == before.cluster_ip:
+            after.cluster_ip, after.cluster_ips, after.ip_families = "", [], []
+            after.ip_family_policy = None
+    elif before.cluster_ip and not after.cluster_ip:
+        after.cluster_ip, after.cluster_ips = before.cluster_ip, list(before.cluster_ips)
+    if after.type in _EXTERNAL:
+        known = {(port.protocol, port.port): port.node_port for port in before.ports}
+        for port in after.ports:
+            port.node_port = port.node_port or known.get((port.protocol, port.port), 0)
+    elif before.type in _EXTERNAL:
+        given = {port.node_port for port in before.ports}
+        for port in after.ports:
+            port.node_port = 0 if port.node_port in given else port.node_port
+        if not after.external_ips and after.external_traffic_policy == before.external_traffic_policy:
+            after.external_traffic_policy = ""
+    if before.type == "LoadBalancer" and after.type != "LoadBalancer":
+        if after.allocate_load_balancer_node_ports == before.allocate_load_balancer_node_ports:
+            after.allocate_load_balancer_node_ports = None
+        if after.load_balancer_class == before.load_balancer_class:
+            after.load_balancer_class = None
+        if after.health_check_node_port == before.health_check_node_port:
+            after.health_check_node_port = 0
 
 
 def secret(obj: core_v1.Secret) -> None:

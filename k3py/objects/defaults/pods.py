@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from k3py.model import quantity
 from k3py.model.generated import core_v1
 from k3py.objects.qos import qos_class
 
@@ -16,9 +17,14 @@ _Container = core_v1.Container | core_v1.EphemeralContainer
 def pod(obj: core_v1.Pod) -> None:
     """A pod's own defaults, on top of those that its template would have."""
     for container in _containers(obj.spec):
-        _requests_from_limits(container.resources)
+        resources = container.resources
+        if resources.limits or resources.requests:
+            for name, amount in resources.limits.items():
+                resources.requests.setdefault(name, amount)
     if obj.spec.resources is not None:
-        _requests_from_limits(obj.spec.resources)
+        _pod_requests(obj.spec, obj.spec.resources)
+    _default_host_ports(obj.spec)
+    _default_addresses(obj.status)
     if obj.spec.enable_service_links is None:
         obj.spec.enable_service_links = True
     pod_spec(obj.spec)
@@ -34,6 +40,7 @@ def new_pod(obj: core_v1.Pod) -> None:
                 status="False",
                 reason="SchedulingGated",
                 message="Scheduling is blocked due to non-empty scheduling gates",
+                last_transition_time=obj.metadata.creation_timestamp,
             )
         )
 
@@ -64,7 +71,7 @@ def pod_spec(spec: core_v1.PodSpec) -> None:
     for volume in spec.volumes:
         _volume(volume)
     for container in _containers(spec):
-        _container(container, spec.host_network)
+        _container(container)
 
 
 def _containers(spec: core_v1.PodSpec) -> Iterable[_Container]:
@@ -73,19 +80,45 @@ def _containers(spec: core_v1.PodSpec) -> Iterable[_Container]:
     yield from spec.ephemeral_containers
 
 
-def _requests_from_limits(resources: core_v1.ResourceRequirements) -> None:
-    for name, amount in resources.limits.items():
-        resources.requests.setdefault(name, amount)
+def _pod_requests(spec: core_v1.PodSpec, resources: core_v1.ResourceRequirements) -> None:
+    """What the whole pod asks for: the sum of its containers where they ask, else its own limit."""
+    for name, limit in resources.limits.items():
+        if name not in resources.requests:
+            asked = [each.resources.requests[name] for each in spec.containers if name in each.resources.requests]
+            resources.requests[name] = quantity.total(asked) if asked else limit
 
 
-def _container(container: _Container, host_network: bool) -> None:
+def _default_host_ports(spec: core_v1.PodSpec) -> None:
+    """On the host's network a container's port is the host's."""
+    if spec.host_network:
+        for container in _containers(spec):
+            for port in container.ports:
+                port.host_port = port.host_port or port.container_port
+
+
+def _default_addresses(status: core_v1.PodStatus) -> None:
+    """``podIP`` counts: it is the first of ``podIPs``."""
+    if status.pod_ip and (not status.pod_ips or status.pod_ips[0].ip != status.pod_ip):
+        status.pod_ips = [core_v1.PodIP(ip=status.pod_ip)]
+    elif status.pod_ips and not status.pod_ip:
+        status.pod_ip = status.pod_ips[0].ip
+
+
+def _round(amounts: dict[str, str | int | float]) -> None:
+    """Nothing finer than a thousandth is asked for."""
+    for name, amount in amounts.items():
+        if isinstance(amount, str) and amount[-1:] in ("u", "n"):
+            amounts[name] = quantity.canonical(f"{quantity.milli(amount)}m")
+
+
+def _container(container: _Container) -> None:
+    _round(container.resources.limits)
+    _round(container.resources.requests)
     container.termination_message_path = container.termination_message_path or "/dev/termination-log"
     container.termination_message_policy = container.termination_message_policy or "File"
     container.image_pull_policy = container.image_pull_policy or _pull_policy(container.image)
     for port in container.ports:
         port.protocol = port.protocol or "TCP"
-        if host_network and not port.host_port:
-            port.host_port = port.container_port
     for probe in (container.liveness_probe, container.readiness_probe, container.startup_probe):
         if probe is not None:
             _probe(probe)

@@ -2,13 +2,25 @@
 
 from typing import Any
 
-from k3py.model.errors import Details, Invalid, Problem
+import msgspec
+
+from k3py.model.errors import Cause, Details, Invalid, invalid
+from k3py.objects.options import Patch, PatchType
+from k3py.objects.problems import Unexplained
 
 
-class PatchFailed(Problem):
-    """A strategic merge patch that does not fit the object; Kubernetes answers 500 without a reason."""
+class PatchFailed(Unexplained):
+    """A strategic merge patch that does not fit the object."""
 
-    code, reason = 500, ""
+
+def unusable(patch: Patch, after: Any, why: str) -> Invalid:
+    """What the patch leaves cannot be read as an object of the kind."""
+    if patch.type is PatchType.STRATEGIC:
+        text = go_text(patch.body)
+    else:
+        text = msgspec.json.encode(after, order="sorted").decode()
+    said = f"Invalid value: {msgspec.json.encode(text).decode()}: {why}"
+    return invalid("", "", "", [Cause("FieldValueInvalid", said, "patch")])
 
 
 def rejected() -> Invalid:

@@ -120,7 +120,7 @@ def _is_directive(key: str) -> bool:
 
 def _merge_list(original: list[Any], patch: list[Any], entry: Table) -> list[Any]:
     if not any(isinstance(each, dict) for each in (*original, *patch)):
-        return list(dict.fromkeys([*original, *patch]))
+        return _in_order(list(dict.fromkeys([*original, *patch])), original, patch, "")
     key, reference = entry.get("key", ""), entry.get("ref", "")
     if not key:
         raise PatchFailed(f"cannot merge a list without a merge key: {go_text(patch)}")
@@ -135,7 +135,7 @@ def _merge_list(original: list[Any], patch: list[Any], entry: Table) -> list[Any
             merged.append(_plain(item))
         else:
             merged[place] = _merge_map(merged[place], item, reference)
-    return merged
+    return _in_order(merged, original, rest, key)
 
 
 def _special_elements(original: list[Any], patch: list[Any], key: str) -> tuple[list[Any], list[Any], bool]:
@@ -228,7 +228,10 @@ def _check_order(changes: list[Any], order: list[Any], key: str) -> None:
 
 
 def _in_order(merged: list[Any], server: list[Any], order: list[Any], key: str) -> list[Any]:
-    """Elements named by ``order`` in that order, the others where the server has them relative to these."""
+    """Elements named by ``order`` in that order, the others where the server has them relative to these.
+
+    What the server does not have yet comes before what the order does not name.
+    """
     wanted = {_identity(each, key): index for index, each in reversed(list(enumerate(order)))}
     at_server = {_identity(each, key): index for index, each in reversed(list(enumerate(server)))}
     named = sorted((each for each in merged if _identity(each, key) in wanted),
@@ -237,7 +240,10 @@ def _in_order(merged: list[Any], server: list[Any], order: list[Any], key: str) 
     result: list[Any] = []
     for item in named:
         place = at_server.get(_identity(item, key))
-        while others and place is not None and at_server.get(_identity(others[0], key), place) < place:
+        while others and place is not None:
+            before = at_server.get(_identity(others[0], key))
+            if before is None or before > place:
+                break
             result.append(others.pop(0))
         result.append(item)
     return result + others

@@ -25,9 +25,8 @@ _ACCOUNT_NAME: Final = "kubernetes.io/service-account.name"
 def namespace(obj: core_v1.Namespace, wrong: Errors) -> None:
     """Finalizers have a domain, but for Kubernetes' own."""
     for finalizer in obj.spec.finalizers:
-        said = names.qualified_name(finalizer)
-        wrong.each_invalid("spec.finalizers", finalizer, said)
-        if not said and "/" not in finalizer and finalizer != "kubernetes":
+        wrong.each_invalid("spec.finalizers", finalizer, names.qualified_name(finalizer))
+        if "/" not in finalizer and finalizer != "kubernetes":
             detail = "name is neither a standard finalizer name nor is it fully qualified"
             wrong.invalid("spec.finalizers", finalizer, detail)
 

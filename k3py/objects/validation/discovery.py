@@ -20,12 +20,12 @@ def endpoint_slice(obj: discovery_v1.EndpointSlice, wrong: Errors) -> None:
         wrong.required("addressType")
     elif obj.address_type not in ADDRESS_TYPES:
         wrong.unsupported("addressType", obj.address_type, ADDRESS_TYPES)
+    _ports(obj.ports, wrong)
     if len(obj.endpoints) > ENDPOINTS_MAX:
         wrong.too_many("endpoints", len(obj.endpoints), ENDPOINTS_MAX)
         return
     for index, endpoint in enumerate(obj.endpoints):
         _endpoint(endpoint, f"endpoints[{index}]", obj.address_type, wrong)
-    _ports(obj.ports, wrong)
 
 
 def endpoint_slice_update(new: discovery_v1.EndpointSlice, old: discovery_v1.EndpointSlice, wrong: Errors) -> None:
@@ -46,6 +46,8 @@ def _endpoint(endpoint: discovery_v1.Endpoint, path: str, address_type: str, wro
         wrong.each_invalid(f"{path}.hostname", endpoint.hostname, names.dns_1123_label(endpoint.hostname))
     if endpoint.hints is not None:
         for index, zone in enumerate(endpoint.hints.for_zones):
+            if not zone.name:
+                continue
             wrong.each_invalid(f"{path}.hints.forZones[{index}].name", zone.name, names.dns_1123_label(zone.name))
 
 
@@ -60,7 +62,7 @@ def _address(address: str, path: str, address_type: str, wrong: Errors) -> None:
         return
     version = 6 if address_type == "IPv6" else 4
     if parsed.version != version:
-        wrong.invalid(path, address, f"must be a valid IPv{version} address")
+        wrong.invalid(path.rpartition("[")[0], address, f"must be an IPv{version} address")
     for unfit, word in (
         (parsed.is_unspecified, "be unspecified (0.0.0.0 or ::)"),
         (parsed.is_loopback, "be in the loopback range (127.0.0.0/8, ::1/128)"),

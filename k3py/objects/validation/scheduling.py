@@ -156,9 +156,8 @@ def _pod_term(term: core_v1.PodAffinityTerm, path: str, wrong: Errors) -> None:
         label_selector(term.label_selector, f"{path}.labelSelector", wrong)
     if term.namespace_selector is not None:
         label_selector(term.namespace_selector, f"{path}.namespaceSelector", wrong)
-    for index, name in enumerate(term.namespaces):
-        wrong.each_invalid(f"{path}.namespace", name, names.namespace_name(name))
-        del index
+    for name in term.namespaces:
+        wrong.each_invalid(f"{path}.namespace", name, names.dns_1123_label(name))
     if not term.topology_key:
         wrong.required(f"{path}.topologyKey", "can not be empty")
     wrong.each_invalid(f"{path}.topologyKey", term.topology_key, names.qualified_name(term.topology_key))

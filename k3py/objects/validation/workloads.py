@@ -22,7 +22,7 @@ def deployment(obj: apps_v1.Deployment, wrong: Errors) -> None:
     """A Deployment's spec."""
     spec = obj.spec
     wrong.not_negative("spec.replicas", spec.replicas)
-    _selector(spec.selector, "deployment", wrong)
+    _selector(spec.selector, wrong)
     _template(spec.template, spec.selector, wrong)
     _strategy(spec.strategy, wrong)
     wrong.not_negative("spec.minReadySeconds", spec.min_ready_seconds)
@@ -63,7 +63,7 @@ def replica_set(obj: apps_v1.ReplicaSet, wrong: Errors) -> None:
     spec = obj.spec
     wrong.not_negative("spec.replicas", spec.replicas)
     wrong.not_negative("spec.minReadySeconds", spec.min_ready_seconds)
-    _selector(spec.selector, "replicaset", wrong)
+    _selector(spec.selector, wrong)
     _template(spec.template, spec.selector, wrong)
 
 
@@ -101,13 +101,13 @@ def _not_more(name: str, value: int, bound: str, maximum: int, wrong: Errors) ->
         wrong.invalid(f"status.{name}", value, f"cannot be greater than {shown}")
 
 
-def _selector(selector: meta_v1.LabelSelector | None, word: str, wrong: Errors) -> None:
+def _selector(selector: meta_v1.LabelSelector | None, wrong: Errors) -> None:
     if selector is None:
         wrong.required("spec.selector")
         return
     label_selector(selector, "spec.selector", wrong)
     if not selector.match_labels and not selector.match_expressions:
-        wrong.invalid("spec.selector", selector, f"empty selector is invalid for {word}")
+        wrong.invalid("spec.selector", selector, "empty selector is invalid for deployment")
 
 
 def _template(template: core_v1.PodTemplateSpec, selector: meta_v1.LabelSelector | None, wrong: Errors) -> None:
@@ -154,7 +154,8 @@ def _strategy(strategy: apps_v1.DeploymentStrategy, wrong: Errors) -> None:
             wrong.invalid(f"{path}.rollingUpdate.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
         _at_most_all(f"{path}.rollingUpdate.maxUnavailable", unavailable, wrong)
     else:
-        wrong.unsupported(f"{path}.type", strategy.type, ("Recreate", "RollingUpdate"))
+        shown = {"Type": strategy.type, "RollingUpdate": strategy.rolling_update}
+        wrong.unsupported(path, shown, ("Recreate", "RollingUpdate"))
 
 
 def _count_or_percent(path: str, value: int | str | None, wrong: Errors) -> None:

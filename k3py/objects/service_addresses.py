@@ -1,0 +1,157 @@
+"""Cluster IPs and node ports: given to services on creation, unique, kept as long as the service has them.
+
+What is taken is read from the stored services; what was given to writes still on their way is remembered beside that.
+"""
+
+import ipaddress
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from k3py.base.clock import Clock
+from k3py.model import codec
+from k3py.model.errors import InternalError
+from k3py.model.generated import core_v1
+from k3py.objects.fields import Errors
+from k3py.store.store import Store
+
+DEFAULT_RANGE: Final = ipaddress.IPv4Network("10.43.0.0/16")
+HEADLESS: Final = "None"
+# A write that is not visible after this time has failed (the store's own limit for a batch is shorter).
+PROMISE_SECONDS: Final = 60.0
+# Tries of a random address before the range is looked through in order.
+RANDOM_ATTEMPTS: Final = 16
+_WITH_PORTS: Final = ("LoadBalancer", "NodePort")
+
+
+@dataclass(frozen=True)
+class ServiceRanges:
+    """Where services get their addresses and node ports from; both ends of ``node_ports`` belong to it."""
+
+    cluster_ips: ipaddress.IPv4Network = DEFAULT_RANGE
+    node_ports: tuple[int, int] = (30_000, 32_767)
+
+    @property
+    def first(self) -> str:
+        """The address of the service ``kubernetes``."""
+        return str(self.cluster_ips.network_address + 1)
+
+
+class ServiceAddresses:
+    """Gives services what they did not ask for and refuses what others have."""
+
+    def __init__(self, store: Store, clock: Clock, source: random.Random, ranges: ServiceRanges) -> None:
+        self.ranges = ranges
+        self._store = store
+        self._clock = clock
+        self._source = source
+        self._promised: dict[str | int, float] = {}
+
+    def assign(self, new: core_v1.Service, old: core_v1.Service | None, wrong: Errors) -> None:
+        """Complete a service about to be stored; ``old`` is the stored one, None for a new one.
+
+        Raises:
+            InternalError: the range is full.
+        """
+        now = self._clock.monotonic()
+        self._promised = {each: until for each, until in self._promised.items() if until > now}
+        self._assign_address(new.spec, old.spec if old is not None else None, wrong)
+        self._assign_ports(new, old, wrong)
+
+    def _assign_address(self, spec: core_v1.ServiceSpec, old: core_v1.ServiceSpec | None, wrong: Errors) -> None:
+        if spec.type == "ExternalName":
+            return
+        for index, family in enumerate(spec.ip_families):
+            if family != "IPv4":
+                wrong.invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster")
+        if spec.cluster_ip == HEADLESS or (old is not None and spec.cluster_ip and spec.cluster_ip == old.cluster_ip):
+            return
+        taken = {record.fields[0] for record in self._store.list("services", None)} | self._promised.keys()
+        if not spec.cluster_ip:
+            spec.cluster_ip = self._free_address(taken)
+            spec.cluster_ips = [spec.cluster_ip]
+        elif why := self._unfit(spec.cluster_ip, taken):
+            wrong.invalid("spec.clusterIPs", spec.cluster_ips, f"failed to allocate IP {spec.cluster_ip}: {why}")
+            return
+        self._promise(spec.cluster_ip)
+
+    def _unfit(self, address: str, taken: set[str | int]) -> str:
+        try:
+            parsed = ipaddress.IPv4Address(address)
+        except ValueError:
+            return ""  # said already by the check of the address itself
+        if parsed not in self.ranges.cluster_ips:
+            return f"the provided network does not match the current range: {self.ranges.cluster_ips}"
+        return "provided IP is already allocated" if address in taken else ""
+
+    def _free_address(self, taken: set[str | int]) -> str:
+        network = self.ranges.cluster_ips
+        first, last = int(network.network_address) + 2, int(network.broadcast_address) - 1
+
+        def address(number: int) -> str:
+            return str(ipaddress.IPv4Address(number))
+
+        found = self._free(first, last, lambda number: address(number) not in taken)
+        if found is None:
+            raise InternalError(f"failed to allocate a serviceIP: range {network} is full")
+        return address(found)
+
+    def _free(self, first: int, last: int, is_free: Callable[[int], bool]) -> int | None:
+        for _ in range(RANDOM_ATTEMPTS):
+            number = self._source.randint(first, last)
+            if is_free(number):
+                return number
+        return next((number for number in range(first, last + 1) if is_free(number)), None)
+
+    def _promise(self, value: str | int) -> None:
+        self._promised[value] = self._clock.monotonic() + PROMISE_SECONDS
+
+    def _assign_ports(self, new: core_v1.Service, old: core_v1.Service | None, wrong: Errors) -> None:
+        spec = new.spec
+        if spec.type not in _WITH_PORTS:
+            return
+        if spec.type == "LoadBalancer" and spec.allocate_load_balancer_node_ports is False:
+            return
+        own = {port.node_port for port in old.spec.ports} if old is not None else set()
+        if old is not None:
+            own.add(old.spec.health_check_node_port)
+        self._fill_ports(spec, self._taken_ports() - own, own, wrong)
+
+    def _fill_ports(self, spec: core_v1.ServiceSpec, taken: set[int], own: set[int], wrong: Errors) -> None:
+        first, last = self.ranges.node_ports
+        given: set[tuple[str, int]] = set()
+        for index, port in enumerate(spec.ports):
+            path = f"spec.ports[{index}].nodePort"
+            if not port.node_port:
+                continue
+            if not first <= port.node_port <= last and port.node_port not in own:
+                detail = f"provided port is not in the valid range. The range of valid ports is {first}-{last}"
+                wrong.invalid(path, port.node_port, detail)
+            elif port.node_port in taken or (port.protocol, port.node_port) in given:
+                wrong.invalid(path, port.node_port, "provided port is already allocated")
+            given.add((port.protocol, port.node_port))
+            self._promise(port.node_port)
+        for port in spec.ports:
+            port.node_port = port.node_port or self._free_port(taken, given)
+            given.add((port.protocol, port.node_port))
+        if spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local":
+            spec.health_check_node_port = spec.health_check_node_port or self._free_port(taken, given)
+
+    def _free_port(self, taken: set[int], given: Iterable[tuple[str, int]]) -> int:
+        used = taken | {number for _, number in given}
+        first, last = self.ranges.node_ports
+        found = self._free(first, last, lambda number: number not in used)
+        if found is None:
+            raise InternalError(f"failed to allocate a nodePort: range {first}-{last} is full")
+        self._promise(found)
+        return found
+
+    def _taken_ports(self) -> set[int]:
+        taken = {each for each in self._promised if isinstance(each, int)}
+        for record in self._store.list("services", None):
+            if record.fields[1] in _WITH_PORTS:
+                spec = codec.decode(core_v1.Service, record.raw).spec
+                taken.update(port.node_port for port in spec.ports)
+                taken.add(spec.health_check_node_port)
+        return taken
