@@ -11,6 +11,7 @@ from k3py.agent.garbage import CollectableImages, GarbageCollector, used_percent
 from k3py.agent.handlers import Handlers
 from k3py.agent.host import measure
 from k3py.agent.images import Puller
+from k3py.agent.log_rotation import LogRotation
 from k3py.agent.loop import PodLoop
 from k3py.agent.network import HostNetworkOnly, Network
 from k3py.agent.node import NodeKeeper
@@ -95,6 +96,7 @@ class Agent:
         )
         self.pods = PodLoop(shared, client, reporter, source)
         self._streams = PodStreams(self.pods, runtime, places, clock)
+        self._rotation = LogRotation(runtime, clock, self.pods.running_logs)
         self._garbage = GarbageCollector(
             images,
             self._images_in_use,
@@ -111,6 +113,7 @@ class Agent:
             "node status": self.node.run_status(),
             "lease": self.node.run_lease(),
             "images": self._garbage.run(),
+            "logs": self._rotation.run(),
         }
         for name, work in parts.items():
             self._tasks.start(work, name)

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from k3py.agent.observe import is_running
 from k3py.agent.pod_states import PodState
 from k3py.agent.record import PodRecord
 from k3py.agent.reporter import PodReporter
@@ -66,6 +67,13 @@ class PodLoop:
             if (meta.namespace, meta.name) == (namespace, name) and worker.record.state is not PodState.GONE:
                 return worker
         return None
+
+    def running_logs(self) -> Iterator[tuple[Path, str]]:
+        """Log file and id of every running container."""
+        for worker in self.workers.values():
+            for status in worker.seen.containers if worker.seen else ():
+                if is_running(status):
+                    yield self._shared.tools.places.log(worker.record.pod, status.name, status.attempt), status.id
 
     async def run(self) -> None:
         """Take up what the machine and the records show, then follow the server, for ever."""

@@ -8,11 +8,13 @@ from typing import Any, Final
 from k3py.agent.actions import EnsureImage, PrepareVolumes, ReportGone, RunPostStart, StopContainer
 from k3py.agent.handlers import HandlerFailed, Handlers
 from k3py.agent.images import NoImage, Puller
+from k3py.agent.memory import PodMemory
 from k3py.agent.plan import GRACE_SECONDS_MIN, grace_of
 from k3py.agent.ports import Configs, Prepared, Reporter
 from k3py.agent.record import HookState, PodRecord, Trouble
 from k3py.agent.restarts import trouble_wait
-from k3py.agent.steps import PodMemory, Steps, Tools
+from k3py.agent.status import PULL_ERRORS
+from k3py.agent.steps import Steps, Tools
 from k3py.agent.volumes import VolumeProblem, sources
 from k3py.base.tasks import Tasks
 from k3py.model.errors import Problem
@@ -122,6 +124,9 @@ class Operations:
             return
         except NoImage as problem:
             reason, message = problem.reason, str(problem)
+            if reason in PULL_ERRORS:
+                text = f'Back-off pulling image "{container.image}"'
+                self._tools.events.emit(self._record.pod, "BackOff", text, container=name)
         except Problem as problem:
             message = str(problem)
         known = self._record.touch(name)

@@ -13,13 +13,14 @@ from k3py.agent.pod_states import PodState
 from k3py.agent.record import PULL_ERROR_SHOWN_SECONDS, ConditionRecord, ContainerRecord, Ended, PodRecord, Trouble
 from k3py.agent.resources import qos_class
 from k3py.agent.restarts import is_sidecar, restart_at, restarts
-from k3py.base.clock import rfc3339
+from k3py.base.clock import parse_rfc3339, rfc3339
 from k3py.model.generated import core_v1
 from k3py.model.generated.core_v1 import Container, ContainerStatus, Pod, PodCondition, PodStatus
 from k3py.runtime.port import SandboxStatus
 
 RUNTIME_SCHEME: Final = "k3py"
-PULL_BACK_OFF: Final = {"ErrImagePull": "ImagePullBackOff"}
+PULL_ERRORS: Final = ("ErrImagePull", "RegistryUnavailable")
+PULL_BACK_OFF: Final = "ImagePullBackOff"
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,9 @@ def _waiting(record: PodRecord, container: Container, facts: Facts, now: float) 
 
 
 def _trouble(container: Container, trouble: Trouble, now: float) -> core_v1.ContainerStateWaiting:
-    if trouble.reason in PULL_BACK_OFF and now - trouble.at >= PULL_ERROR_SHOWN_SECONDS:
+    if trouble.reason in PULL_ERRORS and now - trouble.at >= PULL_ERROR_SHOWN_SECONDS:
         return core_v1.ContainerStateWaiting(
-            reason=PULL_BACK_OFF[trouble.reason],
+            reason=PULL_BACK_OFF,
             message=f'Back-off pulling image "{container.image}": {trouble.reason}: {trouble.message}',
         )
     return core_v1.ContainerStateWaiting(reason=trouble.reason, message=trouble.message)
@@ -212,6 +213,8 @@ def _conditions(
 
 def _condition(record: PodRecord, kind: str, status: str, reason: str, message: str, now: float) -> PodCondition:
     known = record.conditions.get(kind)
+    if known is None:
+        known = _said_before(record.pod, kind)
     since = known.since if known is not None and known.status == status else now
     return PodCondition(
         type=kind,
@@ -223,13 +226,25 @@ def _condition(record: PodRecord, kind: str, status: str, reason: str, message: 
     )
 
 
+def _said_before(pod: Pod, kind: str) -> ConditionRecord | None:
+    """The condition as somebody else has written it, the scheduler ``PodScheduled`` say."""
+    for each in pod.status.conditions:
+        if each.type == kind and each.last_transition_time:
+            try:
+                return ConditionRecord(each.status, parse_rfc3339(each.last_transition_time))
+            except ValueError:
+                return None
+    return None
+
+
 def remember_conditions(record: PodRecord, status: PodStatus, now: float) -> bool:
     """Note since when each condition has its status, for the next report; whether anything changed."""
     changed = False
     for each in status.conditions:
         known = record.conditions.get(each.type)
         if known is None or known.status != each.status:
-            record.conditions[each.type] = ConditionRecord(each.status, now)
+            since = parse_rfc3339(each.last_transition_time) if each.last_transition_time else now
+            record.conditions[each.type] = ConditionRecord(each.status, since)
             changed = True
     return changed
 

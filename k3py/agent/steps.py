@@ -1,8 +1,7 @@
 """Carries out the quick steps of one pod's plan. Each writes the record before it does what the record then says."""
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from k3py.agent.actions import (
@@ -19,6 +18,7 @@ from k3py.agent.actions import (
 from k3py.agent.container_config import HostFiles, Settings, container_config, mount_of, volume_mounts
 from k3py.agent.environment import ConfigProblem, environment
 from k3py.agent.image_accounts import read_accounts
+from k3py.agent.memory import PodMemory
 from k3py.agent.network import Network, NetworkProblem
 from k3py.agent.places import Places
 from k3py.agent.plan import deletion_deadline, grace_of
@@ -28,7 +28,7 @@ from k3py.agent.pod_states import PodEvent, PodState, step
 from k3py.agent.ports import Events, NodeView, Prepared
 from k3py.agent.record import ContainerRecord, Ended, HookState, PodRecord, Records, Trouble
 from k3py.agent.resources import cgroup_parent, pod_resources
-from k3py.agent.restarts import next_back_off, trouble_wait
+from k3py.agent.restarts import next_back_off, restart_at, restarts, trouble_wait
 from k3py.agent.security import sysctls
 from k3py.agent.settings import AgentSettings
 from k3py.agent.volume_files import VolumeFiles, resolve_sub_path
@@ -37,13 +37,10 @@ from k3py.base.clock import Clock
 from k3py.model.generated.core_v1 import Container, Pod
 from k3py.runtime.port import (
     CannotStart,
-    ContainerState,
-    ContainerStatus,
     Mount,
     Runtime,
     RuntimeProblem,
     SandboxConfig,
-    SandboxStatus,
 )
 
 log = logging.getLogger(__name__)
@@ -64,44 +61,6 @@ class Tools:
     clock: Clock
     places: Places
     settings: AgentSettings
-
-
-@dataclass
-class PodMemory:
-    """What is known of a pod only as long as the agent runs; all of it is found out again.
-
-    ``prepared`` holds image and objects for the next attempt of a container, ``volumes`` where each volume lies
-    (``volumes_stale``: their files may be out of date).
-    """
-
-    seen: SandboxStatus | None = None
-    volumes: Mapping[str, Path] | None = None
-    volumes_stale: bool = False
-    volumes_trouble: Trouble | None = None
-    sandbox_trouble: Trouble | None = None
-    finishing_trouble: Trouble | None = None
-    prepared: dict[str, Prepared] = field(default_factory=dict)
-
-    def put(self, status: ContainerStatus) -> None:
-        """A container as the runtime shows it now."""
-        if self.seen is None:
-            return
-        known = next((each for each in self.seen.containers if each.id == status.id), None)
-        if known is not None and known.state is ContainerState.EXITED:
-            return  # an end is final; what is told late must not undo it
-        others = [each for each in self.seen.containers if each.id != status.id]
-        self.seen = _with_containers(self.seen, [*others, status])
-
-    def drop(self, container_id: str) -> None:
-        if self.seen is not None:
-            self.seen = _with_containers(self.seen, [e for e in self.seen.containers if e.id != container_id])
-
-
-def _with_containers(seen: SandboxStatus, containers: list[ContainerStatus]) -> SandboxStatus:
-    ordered = tuple(sorted(containers, key=lambda each: (each.created_at, each.attempt)))
-    return SandboxStatus(
-        seen.pod_uid, seen.name, seen.namespace, seen.ready, seen.created_at, seen.network_namespace, ordered
-    )
 
 
 class Steps:
@@ -354,6 +313,12 @@ class Steps:
         known.id = ended.id
         known.started = known.ready = False
         self.save()
+        init = container in self._pod.spec.init_containers
+        again = not self._record.deleted and restarts(self._pod.spec, container, known.ended, init=init)
+        if again and restart_at(known) > self._tools.clock.now():
+            meta = self._pod.metadata
+            text = f"Back-off restarting failed container {name} in pod {meta.name}_{meta.namespace}({meta.uid})"
+            self._tools.events.emit(self._pod, "BackOff", text, container=name, warning=True)
 
     def _host_files(self, container: Container, attempt: int) -> HostFiles:
         pod, places, settings = self._pod, self._tools.places, self._tools.settings

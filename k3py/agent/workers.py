@@ -10,6 +10,7 @@ from typing import Final, cast
 from k3py.agent.actions import Action, Forget, MarkStopping, Move
 from k3py.agent.handlers import Handlers
 from k3py.agent.images import Puller
+from k3py.agent.memory import PodMemory
 from k3py.agent.observe import ended_since
 from k3py.agent.operations import LongAction, Operations
 from k3py.agent.plan import Facts, grace_of, plan
@@ -19,7 +20,7 @@ from k3py.agent.prober import Prober
 from k3py.agent.probes import ProbeKind, Verdict, probe_of
 from k3py.agent.record import PodRecord
 from k3py.agent.status import Addresses, pod_status, remember_conditions
-from k3py.agent.steps import PodMemory, Steps, Tools
+from k3py.agent.steps import Steps, Tools
 from k3py.base.backoff import Backoff
 from k3py.base.tasks import Tasks
 from k3py.model.errors import Problem
@@ -129,6 +130,10 @@ class PodWorker:
 
     async def run(self) -> None:
         """Until nothing is left of the pod."""
+        missing = self._shared.tools.network.missing(self.record.pod)
+        if missing is not None and self.record.state is PodState.PENDING and not self.record.deleted:
+            events = self._shared.tools.events
+            events.emit(self.record.pod, "NetworkNotReady", f"network is not ready: {missing}", warning=True)
         try:
             while True:
                 wake_at = await self._settled()
