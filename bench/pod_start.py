@@ -26,6 +26,7 @@ from typing import Any
 
 from k3py.base.clock import SystemClock
 from k3py.runtime import kernel, oci_config
+from k3py.runtime.cgroups import Cgroups, detect
 from k3py.runtime.host import Host
 from k3py.runtime.oci import OciRuntime, open_host
 from k3py.runtime.port import ContainerConfig, Mount, SandboxConfig, Seccomp
@@ -190,9 +191,7 @@ def main() -> None:
             found["ways"]["podman run"] = bench.measure(podman(bench, instance), asked.count)
     finally:
         os.close(bench.reader)
-        for tree in host.cgroups.layout.trees:
-            for folder, _, _ in os.walk(tree / instance, topdown=False):
-                os.rmdir(folder)
+        asyncio.run(Cgroups(detect()).clear(instance))
         sweep(bench.work)
     found["load_after"] = os.getloadavg()[0]
     print(json.dumps(found, indent=2))

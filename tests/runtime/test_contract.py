@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import uvloop
 
 from k3py.base.clock import LoopClock
 from k3py.runtime.fake import FakeRuntime, Script
@@ -44,6 +45,7 @@ class Stage:
     make: Callable[[], Runtime]
     pod: Callable[..., SandboxConfig]
     shell: Callable[..., ContainerConfig]
+    loop: Callable[[], asyncio.AbstractEventLoop]
 
 
 def answer(args: Any, data: bytes) -> ExecResult:
@@ -66,21 +68,24 @@ def fake_script(_: SandboxConfig, config: ContainerConfig) -> Script:
     )
 
 
-@pytest.fixture(
-    params=["fake", pytest.param("runc", marks=needs_containers), pytest.param("crun", marks=needs_containers)]
-)
+RUNTIMES = ["fake", *(pytest.param(name, marks=needs_containers) for name in ("runc", "crun", "runc on uvloop"))]
+
+
+@pytest.fixture(params=RUNTIMES)
 def stage(request: pytest.FixtureRequest) -> Stage:
-    if request.param != "fake" and shutil.which(request.param) is None:
-        pytest.skip(f"{request.param} is not installed")
+    name, _, loop = request.param.partition(" on ")
+    if name != "fake" and shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
     machine: Machine = request.getfixturevalue("machine")
 
     def fake() -> Runtime:
         return FakeRuntime(LoopClock(asyncio.get_running_loop()), random.Random(1), fake_script)
 
     def real() -> Runtime:
-        return machine.runtime(request.param)
+        return machine.runtime(name)
 
-    return Stage(fake if request.param == "fake" else real, machine.pod, machine.shell)
+    factory = uvloop.new_event_loop if loop else asyncio.new_event_loop
+    return Stage(fake if name == "fake" else real, machine.pod, machine.shell, factory)
 
 
 def promise(stage: Stage, story: Callable[[Runtime], Awaitable[None]]) -> None:
@@ -93,7 +98,8 @@ def promise(stage: Stage, story: Callable[[Runtime], Awaitable[None]]) -> None:
             if close is not None:
                 await close()
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=stage.loop) as runner:
+        runner.run(run())
 
 
 def test_a_container_is_created_runs_ends_and_is_removed(stage: Stage) -> None:

@@ -104,7 +104,9 @@ def test_processes_are_given_what_the_pod_asks_for_and_no_more(machine: Machine)
 def test_the_default_filter_refuses_what_reaches_beyond_the_container(machine: Machine) -> None:
     async def story() -> None:
         runtime = machine.runtime()
-        script = "exec 2>&1; unshare -n true; mount -t tmpfs t /tmp; chmod 600 /tmp && echo chmod; sh -c 'exit 5'; echo $?"
+        script = (
+            "exec 2>&1; unshare -n true; mount -t tmpfs t /tmp; chmod 600 /tmp && echo chmod; sh -c 'exit 5'; echo $?"
+        )
         everything = {"capabilities_add": ("SYS_ADMIN",)}
         assert await output_of(machine, runtime, script) == [
             "unshare: unshare(0x40000000): Operation not permitted",
