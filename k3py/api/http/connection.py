@@ -86,6 +86,7 @@ class Connection(asyncio.Protocol):
                 self._transport.pause_reading()
 
     def pause_writing(self) -> None:
+        """The client does not read fast enough."""
         self._full = True
         if self._phase in READING or self._phase is Phase.SENDING:
             self._enter(Phase.SENDING, self._limits.write_seconds)
@@ -93,6 +94,7 @@ class Connection(asyncio.Protocol):
             self._flow.pause()
 
     def resume_writing(self) -> None:
+        """The client has caught up."""
         self._full = False
         if self._flow is not None:
             if self._phase is Phase.SENDING:

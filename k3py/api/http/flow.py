@@ -25,6 +25,7 @@ class Flow:
 
     @property
     def closed(self) -> bool:
+        """No more will be sent."""
         return self._closed
 
     def pause(self) -> None:
@@ -32,6 +33,7 @@ class Flow:
         self._paused = True
 
     def resume(self) -> None:
+        """The socket takes more again."""
         self._paused = False
         self._wake()
 
@@ -112,10 +114,12 @@ class TakenConnection(Flow):
             self._transport.write(data)
 
     def pause_reading(self) -> None:
+        """Let TCP slow the peer down."""
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
+        """Read on."""
         if not self._transport.is_closing():
             self._transport.resume_reading()
 

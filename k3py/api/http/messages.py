@@ -20,7 +20,9 @@ QUERY_FIELDS_MAX: Final = 1024
 class SslObject(Protocol):
     """What is needed of ``ssl.SSLObject``."""
 
-    def getpeercert(self, binary_form: bool, /) -> object: ...
+    def getpeercert(self, binary_form: bool, /) -> object:
+        """The peer's certificate as DER, None when it showed none."""
+        ...
 
 
 class Peer:
@@ -281,7 +283,8 @@ class StreamResponse:
     """An answer whose body is written as it comes into being, chunked.
 
     ``run`` writes it, in a task of its own, and ends the body by returning. When the client goes away the task is
-    cancelled; when ``run`` raises, the connection is broken off, so that the client sees an incomplete body.
+    cancelled; for a client that left before, ``run`` is never called. When ``run`` raises, the connection is broken
+    off, so that the client sees an incomplete body.
     A client with more than ``buffer_bytes`` unsent is cut off.
     """
 
@@ -325,13 +328,17 @@ class RawConnection(Protocol):
         ...
 
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Nothing that is written will be sent."""
+        ...
 
     def pause_reading(self) -> None:
         """Stop calling ``on_data`` soon: the peer is slowed down by TCP."""
         ...
 
-    def resume_reading(self) -> None: ...
+    def resume_reading(self) -> None:
+        """Call ``on_data`` again."""
+        ...
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run ``work`` in the background; it is cancelled when the server has stopped."""

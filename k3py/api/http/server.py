@@ -1,6 +1,7 @@
 """Listening, counting and stopping: the part of the HTTP server that is about many connections."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -23,6 +24,8 @@ SWEEP_SECONDS: Final = 1.0
 _BACKLOG: Final = 4096
 # Waiting for the peer's half of TLS' closing; most just close the socket.
 _TLS_CLOSE_SECONDS: Final = 5.0
+# For the event loop to notice that aborted connections are gone.
+_ABORT_SECONDS: Final = 1.0
 # Without free file descriptors accepting fails at once, again and again.
 _ACCEPT_RETRY_SECONDS: Final = 1.0
 # A peer that vanished without a word (power cut, cable) is noticed after 30 + 3 * 10 s.
@@ -69,6 +72,7 @@ class Gate:
         return True
 
     def leave(self, address: str) -> None:
+        """A connection from here is gone."""
         self.count -= 1
         self._per_client[address] -= 1
         if not self._per_client[address]:
@@ -190,9 +194,12 @@ class HttpServer:
         for connection in list(self._shared.connections):
             connection.stop()
         await self._emptied(grace_seconds)
+        if self._shared.connections:
+            log.info("%d connections are broken off after the grace period", self.connections)
         for connection in list(self._shared.connections):
             connection.abort()
         await self._shared.tasks.stop()
+        await self._emptied(_ABORT_SECONDS)
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
@@ -202,10 +209,8 @@ class HttpServer:
         gone = asyncio.Event()
         self._shared.on_empty = gone.set
         if self._shared.connections:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(gone.wait(), grace_seconds)
-            except TimeoutError:
-                log.info("%d connections are broken off after the grace period", self.connections)
 
 
 def _keep_alive(connected: socket.socket) -> None:

@@ -84,10 +84,12 @@ def failure(request: Request, error: Exception) -> Response:
 
 
 def address_of(transport: asyncio.Transport) -> str:
+    """The peer\'s IP address; an IPv4 address as such, also on an IPv6 socket."""
     name = transport.get_extra_info("peername")
     return str(name[0]).removeprefix("::ffff:") if isinstance(name, tuple) else ""
 
 
 def ssl_object_of(transport: asyncio.Transport) -> SslObject | None:
+    """What knows the peer\'s certificate; None without TLS."""
     found: SslObject | None = transport.get_extra_info("ssl_object")
     return found

@@ -74,7 +74,9 @@ class RemoteCommandOptions:
 class Codec(Protocol):
     """One generation of the protocol: bytes to events, commands to bytes. No I/O."""
 
-    def feed(self, data: bytes) -> list[Event]: ...
+    def feed(self, data: bytes) -> list[Event]:
+        """What the bytes received mean."""
+        ...
 
     def room(self, output: Output) -> int:
         """Bytes of this output that may be sent now."""

@@ -31,7 +31,9 @@ class Duplex(Protocol):
         """Say that no more will be written."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close both directions."""
+        ...
 
 
 Connect = Callable[[int], Awaitable[Duplex]]

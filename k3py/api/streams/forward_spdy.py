@@ -34,11 +34,20 @@ class Pair:
 
     def __init__(self, session: "SpdyForwarding", port: int) -> None:
         self.port = port
-        self.error = self.data = 0
+        self.streams: dict[str, int] = {}
         self.task: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.forward = Forward(port, self)
         self._session = session
+
+    @property
+    def data(self) -> int:
+        """The number of the stream for data, 0 when it is missing; likewise ``error``."""
+        return self.streams.get("data", 0)
+
+    @property
+    def error(self) -> int:
+        return self.streams.get("error", 0)
 
     async def write(self, data: bytes) -> None:
         await self._session.write(self.data, data)
@@ -118,12 +127,12 @@ class SpdyForwarding:
         if pair is None:
             pair = self._pairs[key] = Pair(self, port)
             pair.timer = asyncio.get_running_loop().call_later(PAIR_SECONDS, self._too_late, key)
-        if pair.port != port or getattr(pair, kind):
+        if pair.port != port or kind in pair.streams:
             self._send(self._spdy.reset(event.stream, Reset.PROTOCOL_ERROR))
             return
-        setattr(pair, kind, event.stream)
+        pair.streams[kind] = event.stream
         self._by_stream[event.stream] = pair
-        if pair.error and pair.data:
+        if len(pair.streams) == 2:
             del self._pairs[key]
             if pair.timer is not None:
                 pair.timer.cancel()
@@ -131,7 +140,7 @@ class SpdyForwarding:
 
     def _too_late(self, key: str) -> None:
         pair = self._pairs.pop(key)
-        for stream in (pair.error, pair.data):
+        for stream in pair.streams.values():
             self._by_stream.pop(stream, None)
             self._send(self._spdy.reset(stream, Reset.CANCEL))
 
