@@ -1,0 +1,75 @@
+"""The binding to SlateDB: it is the fast one here, and any other one still works."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from k3py.store import slate
+
+UNPATCHED = """
+import asyncio, sys
+from slatedb.uniffi._slatedb_uniffi import slatedb as generated
+hidden = generated._UniffiRustBufferBuilder._reserve
+del generated._UniffiRustBufferBuilder._reserve
+from k3py.store import slate
+assert not slate.IS_FAST
+generated._UniffiRustBufferBuilder._reserve = hidden
+
+async def story():
+    target = slate.Target("file:///", sys.argv[1].lstrip("/"), {}, remote=False)
+    database = await slate.Database.open(target)
+    await database.write([(b"key", bytes(range(256)))], 1)
+    assert [row async for rows in database.scan(b"k") for row in rows] == [(b"key", bytes(range(256)))]
+    await database.close()
+
+asyncio.run(story())
+"""
+
+
+def test_the_names_of_the_pinned_release_are_those_that_are_expected() -> None:
+    assert slate.IS_FAST
+
+
+@pytest.mark.parametrize("missing", ["_UniffiRustBufferBuilder", "_UniffiFfiConverterBytes"])
+def test_a_binding_with_other_names_is_left_as_it_is(missing: str, caplog: pytest.LogCaptureFixture) -> None:
+    parts = {
+        "_UniffiRustBuffer": SimpleNamespace(alloc=None, reserve=None),
+        "_UniffiRustBufferBuilder": SimpleNamespace(write=1, _pack_into=2, _reserve=3),
+        "_UniffiFfiConverterBytes": SimpleNamespace(lower=4, check_lower=5),
+    }
+    other = SimpleNamespace(**{name: part for name, part in parts.items() if name != missing})
+    assert not slate.speed_up(other)
+    assert "slower" in caplog.text
+    left = [part for name, part in vars(other).items() if name == "_UniffiRustBufferBuilder"]
+    assert all((part.write, part._pack_into) == (1, 2) for part in left)
+
+
+def test_it_works_unpatched_too(tmp_path: Path) -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", UNPATCHED, str(tmp_path / "db")], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert found.returncode == 0, found.stderr
+
+
+def test_only_bytes_are_taken() -> None:
+    with pytest.raises(TypeError):
+        slate.binding.WriteBatch().put("text", b"value")
+
+
+@pytest.mark.parametrize("remote", [False, True])
+def test_the_settings_are_ones_that_slatedb_knows(remote: bool) -> None:
+    import json
+
+    settings = slate.binding.Settings.default()
+    wanted = slate.settings_for(slate.Target("file:///", "x", {}, remote))
+    for key, value in wanted.items():
+        settings.set(key, json.dumps(value))
+    known = json.loads(settings.to_json_string())
+    for key, value in wanted.items():
+        found = known
+        for part in key.split("."):
+            found = found[part]
+        assert found == value, key
