@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from k3py.base import virtual_loop
-from tests.agent.world import World, pod
+from tests.agent.world import World, pod, run
 
 
 def test_a_pod_runs_and_is_deleted(tmp_path: Path) -> None:
@@ -35,4 +34,4 @@ def test_a_pod_runs_and_is_deleted(tmp_path: Path) -> None:
         assert world.cluster.events() == ["Pulling", "Pulled", "Created", "Started", "Killing"]
         await world.agent.stop()
 
-    virtual_loop.run(story())
+    run(story())

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from k3py.base import virtual_loop
 from k3py.model.generated.core_v1 import Pod
-from tests.agent.world import Script, World, container, pod
+from tests.agent.world import Script, World, container, pod, run
 
 # How many of the agent's callbacks lie between two kills: each callback is one step between two awaits.
 STRIDE = 1
@@ -38,12 +37,12 @@ def steps_of(root: Path, story: Callable[[World, int | None], object]) -> int:
     """Into how many steps the agent's part of the story falls when nothing goes wrong."""
     counted = 0
 
-    async def run() -> None:
+    async def whole() -> None:
         nonlocal counted
         world = World(root, script)
         counted = await story(world, None)  # type: ignore[misc]
 
-    virtual_loop.run(run())
+    run(whole())
     shutil.rmtree(root)
     return counted
 
@@ -112,11 +111,11 @@ def test_a_kill_between_any_two_steps_ends_well(
     for kill_at in range(1, total, STRIDE):
         root = tmp_path / str(kill_at)
 
-        async def run(kill_at: int = kill_at, root: Path = root) -> None:
+        async def whole(kill_at: int = kill_at, root: Path = root) -> None:
             await story(World(root, script), kill_at, make)  # type: ignore[misc]
 
         try:
-            virtual_loop.run(run())
+            run(whole())
         except BaseException as problem:
             raise AssertionError(f"killed before step {kill_at} of {total}") from problem
         shutil.rmtree(root)
