@@ -76,8 +76,11 @@ class Node:
             failed=die,
         )
 
+        # A node that slept through its certificate's life joins again.
+        token = JoinToken.parse(self._settings.token) if self._settings.token else None
+
         async def renew() -> bytes:
-            return (await folder.renew(server, context)).certificate_pem
+            return (await folder.renew(server, context, token)).certificate_pem
 
         tunnel = TunnelClient(server, context, agent.handle_stream, self._clock, self._source)
         backoff = Backoff(self._source, 1.0, 60.0)

@@ -1,5 +1,6 @@
 """The server's routes that are not Kubernetes': the CA for newcomers, joining, renewing, the tunnel."""
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from typing import Final
@@ -9,6 +10,7 @@ import msgspec
 from k3py.api.http.messages import RawConnection, Request, Response, Upgrade
 from k3py.api.server import Extra
 from k3py.base.clock import Clock, parse_rfc3339
+from k3py.base.tasks import Tasks
 from k3py.daemons.cluster import Cluster
 from k3py.model import codec
 from k3py.model.errors import BadRequest, Forbidden, NotFound
@@ -21,6 +23,7 @@ from k3py.pki.identity import identity_of
 from k3py.pki.join import CA_PATH, JOIN_PATH, RENEW_PATH, admit_node, decode_join, renew_node
 from k3py.pki.tokens import BootstrapToken, role_of
 from k3py.proxy.server import TUNNEL_PATH, TUNNEL_PROTOCOL, TunnelHub
+from k3py.store.records import Change, ChangeType
 
 SYSTEM_NAMESPACE: Final = "kube-system"
 BOOTSTRAP_TOKEN_TYPE: Final = "bootstrap.kubernetes.io/token"
@@ -37,6 +40,33 @@ class Joining:
         self._objects = objects
         self._hub = hub
         self._clock = clock
+        self._tasks = Tasks()
+
+    def follow_deletions(self) -> None:
+        """From now on a node that is deleted loses its tunnel, and its name is free for another machine."""
+        kind = KINDS.of(core_v1.Node)
+        self._objects.watch(kind, None, None, self._nodes_changed)
+
+    def _nodes_changed(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.type is ChangeType.DELETED:
+                name = change.record.name
+                self._hub.cut(name, "the node was deleted")
+                self._tasks.start(self._forget(name), f"forgetting node {name}")
+
+    async def _forget(self, node: str) -> None:
+        with contextlib.suppress(NotFound):
+            await self._objects.delete(
+                KINDS.of(core_v1.Secret),
+                SYSTEM_NAMESPACE,
+                NODE_SECRET_PREFIX + node,
+                meta_v1.DeleteOptions(),
+                CONTROLLER_MANAGER,
+            )
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        await self._tasks.stop()
 
     def routes(self) -> Sequence[Extra]:
         """What to add to the API's routes. Each checks by itself who may use it."""

@@ -68,6 +68,7 @@ class Server:
         self._store: Store | None = None
         self._http: HttpServer | None = None
         self._control: Control | None = None
+        self._joining: Joining | None = None
         self.port = 0
 
     async def start(self) -> None:
@@ -123,7 +124,8 @@ class Server:
         store.watch(KINDS.of(core_v1.Pod).plural, None, None, references.deliver)
         authorizer = AnyOf(Masters(), NodeAuthorizer(references), Basic())
         now = self._clock.now
-        joining = Joining(cluster, objects, self._hub, self._clock)
+        joining = self._joining = Joining(cluster, objects, self._hub, self._clock)
+        joining.follow_deletions()
         system = f"{platform.system().lower()}/{_GO_ARCH.get(platform.machine(), platform.machine())}"
         return Api(
             Authenticator(self._static_tokens()),
@@ -161,6 +163,8 @@ class Server:
         """End requests in hand, decide nothing more, make durable what waits."""
         if self._control is not None:
             await self._control.stop()
+        if self._joining is not None:
+            await self._joining.stop()
         await self._tasks.stop()
         await self._hub.stop()
         if self._http is not None:
