@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from k3py.base.clock import rfc3339
@@ -69,7 +70,7 @@ def creation(
     rules.default(new)
     _reset_meta(meta, now, source)
     if "status" in kind.subresources and not rules.status_on_create:
-        new.status = type(new)().status
+        new.status = type(new.status)()
     rules.prepare_create(new)
     if kind.keep_generation:
         meta.generation = 1
@@ -97,12 +98,18 @@ def _place(kind: Kind, namespace: str, meta: ObjectMeta) -> None:
 def _reset_meta(meta: ObjectMeta, now: float, source: random.Random) -> None:
     """What only the server sets."""
     meta.uid = new_uid(source)
-    meta.creation_timestamp = rfc3339(now)
+    meta.creation_timestamp = _stamp(int(now))
     meta.deletion_timestamp = None
     meta.deletion_grace_period_seconds = None
     meta.self_link = ""
     meta.generation = 0
     meta.managed_fields = []
+
+
+@lru_cache(2)
+def _stamp(seconds: int) -> str:
+    """The time of writes that come in the same second."""
+    return rfc3339(seconds)
 
 
 def update(kind: Kind, current: Record, new: Any, subresource: str, admission: Admission, user: User) -> Decision:

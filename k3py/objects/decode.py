@@ -31,6 +31,7 @@ def decode_body(
     """The object in a request's body, and warnings for the user.
 
     ``media_type`` has no parameters; empty means JSON. The object says nothing of its kind, or says the right one.
+    Quantities and times stay as they are written: the write that follows gives them their one form.
 
     Raises:
         BadRequest: the body cannot be read as an object of this kind.
@@ -106,7 +107,7 @@ def _from_json(kind: Kind, data: bytes, validation: FieldValidation) -> tuple[An
     except (msgspec.DecodeError, RecursionError):
         return _from_plain(kind, plain, Duplicates(), data, validation)
     _check_kind(kind, obj.api_version, obj.kind, data)
-    return _normalised(kind, obj), []
+    return obj, []
 
 
 def _may_repeat(data: bytes, plain: Any) -> bool:
@@ -147,7 +148,7 @@ def _from_plain(
     if complaints and validation is FieldValidation.STRICT:
         _cannot(kind, f"strict decoding error: {', '.join(complaints)}")
     warnings = complaints if validation is FieldValidation.WARN else []
-    return _normalised(kind, obj), warnings
+    return obj, warnings
 
 
 def _check_kind(kind: Kind, api_version: str, name: str, data: bytes) -> None:
@@ -167,14 +168,6 @@ def _check_kind(kind: Kind, api_version: str, name: str, data: bytes) -> None:
         f'{name} in version "{version}" cannot be handled as a {kind.name}: no kind "{name}" is registered for version'
         f' "{api_version}"'
     )
-
-
-def _normalised(kind: Kind, obj: Any) -> Any:
-    try:
-        normalise(obj)
-    except ValueError as error:
-        _cannot(kind, str(error))
-    return obj
 
 
 def _cannot(kind: Kind, why: str) -> NoReturn:

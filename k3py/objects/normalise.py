@@ -25,7 +25,8 @@ MICRO_TIME_LAYOUT: Final = "2006-01-02T15:04:05.000000Z07:00"
 # Stamps repeat (an object's own creation time comes back with every update).
 CACHE_ENTRIES: Final = 4_096
 
-Step = Callable[[Any], None]
+Walk = Callable[[Any], None]
+Canonical = Callable[[Any], str]
 
 
 @cache
@@ -42,8 +43,7 @@ def normalise(obj: Wire) -> None:
     Raises:
         ValueError: one of them is none; the message is Kubernetes'.
     """
-    for step in _steps(type(obj)):
-        step(obj)
+    _walk_of(type(obj))(obj)
 
 
 @lru_cache(CACHE_ENTRIES)
@@ -81,7 +81,7 @@ def _parsed(text: str, layout: str) -> datetime:
         raise ValueError(f'parsing time "{text}" as "{layout}": cannot parse "{text}" as "2006"') from None
 
 
-_TEXT: Final[dict[str, Callable[[Any], str]]] = {
+_TEXT: Final[dict[str, Canonical]] = {
     _QUANTITY: quantity.canonical,
     _TIME: canonical_time,
     _MICRO_TIME: canonical_micro_time,
@@ -89,41 +89,45 @@ _TEXT: Final[dict[str, Callable[[Any], str]]] = {
 
 
 @cache
-def _steps(kind: type[Wire]) -> tuple[Step, ...]:
+def _walk_of(kind: type[Wire]) -> Walk:
+    """What has to be done to an object of this type; each type is looked through once.
+
+    Four sorts of fields matter: texts, maps of texts, single structs, and lists or maps of structs.
+    """
     known = definitions().get((kind.__doc__ or "").strip(), {})
-    steps = []
+    texts: list[tuple[str, Canonical]] = []
+    maps: list[tuple[str, Canonical]] = []
+    singles: list[tuple[str, type[Wire]]] = []
+    many: list[tuple[str, type[Wire]]] = []
     for attribute, (wire_name, hint) in zip(kind.__struct_fields__, fields_of(kind).items(), strict=True):
         reference = known.get(wire_name, {}).get("ref", "")
+        is_plain = get_origin(hint) not in (list, dict)
         if reference in _TEXT:
-            steps.append(_text_step(attribute, _TEXT[reference]))
-        elif (element := _struct_in(hint)) is not None and _has_steps(element, (kind,)):
-            steps.append(_struct_step(attribute, element))
-    return tuple(steps)
+            (texts if is_plain else maps).append((attribute, _TEXT[reference]))
+        elif (element := _struct_in(hint)) is not None and _has_texts(element, (kind,)):
+            (singles if is_plain else many).append((attribute, element))
 
+    def walk(obj: Any) -> None:
+        for attribute, canonical in texts:
+            value = getattr(obj, attribute)
+            if value is not None and value != "":
+                setattr(obj, attribute, canonical(value))
+        for attribute, canonical in maps:
+            amounts = getattr(obj, attribute)
+            for key in amounts:
+                amounts[key] = canonical(amounts[key])
+        for attribute, element in singles:
+            value = getattr(obj, attribute)
+            if value is not None:
+                _walk_of(element)(value)
+        for attribute, element in many:
+            value = getattr(obj, attribute)
+            if value:
+                inner = _walk_of(element)
+                for each in value if isinstance(value, list) else value.values():
+                    inner(each)
 
-def _text_step(attribute: str, canonical: Callable[[Any], str]) -> Step:
-    def step(obj: Any) -> None:
-        value = getattr(obj, attribute)
-        if isinstance(value, dict):
-            for key, each in value.items():
-                value[key] = canonical(each)
-        elif value is not None and value != "":
-            setattr(obj, attribute, canonical(value))
-
-    return step
-
-
-def _struct_step(attribute: str, element: type[Wire]) -> Step:
-    def step(obj: Any) -> None:
-        value = getattr(obj, attribute)
-        if not value:
-            return
-        inner = _steps(element)
-        for each in value if isinstance(value, list) else value.values() if isinstance(value, dict) else (value,):
-            for follow in inner:
-                follow(each)
-
-    return step
+    return walk
 
 
 def _struct_in(hint: Any) -> type[Wire] | None:
@@ -137,13 +141,13 @@ def _struct_in(hint: Any) -> type[Wire] | None:
 
 
 @cache
-def _has_steps(kind: type[Wire], above: tuple[type[Wire], ...]) -> bool:
+def _has_texts(kind: type[Wire], above: tuple[type[Wire], ...]) -> bool:
     """Whether anything in the type has to be normalised; a type within itself adds nothing."""
     known = definitions().get((kind.__doc__ or "").strip(), {})
     for wire_name, hint in fields_of(kind).items():
         if known.get(wire_name, {}).get("ref", "") in _TEXT:
             return True
         element = _struct_in(hint)
-        if element is not None and element not in above and _has_steps(element, (*above, kind)):
+        if element is not None and element not in above and _has_texts(element, (*above, kind)):
             return True
     return False

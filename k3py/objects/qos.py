@@ -28,5 +28,5 @@ def qos_class(spec: core_v1.PodSpec) -> str:
 
 
 def _positive(amounts: dict[str, str | int | float]) -> dict[str, object]:
-    found = {name: quantity.parse(amounts[name]) for name in _COMPUTE if name in amounts}
+    found = {name: quantity.nano(amounts[name]) for name in _COMPUTE if name in amounts}
     return {name: amount for name, amount in found.items() if amount > 0}

@@ -232,13 +232,15 @@ def resources(found: core_v1.ResourceRequirements, path: str, wrong: Errors) -> 
             if name.startswith(_HUGE) or _is_extended(name):
                 wrong.required(f"{path}.limits", "Limit must be set for non overcommitable resources")
             continue
-        wanted, most = quantity.parse(amount), quantity.parse(limit)
+        if limit == amount:
+            continue
+        wanted, most = quantity.nano(amount), quantity.nano(limit)
         if wanted != most and (_is_extended(name) or name.startswith(_HUGE)):
             wrong.invalid(f"{path}.requests", str(amount), f"must be equal to {name} limit of {limit}")
         elif wanted > most:
             wrong.invalid(f"{path}.requests", str(amount), f"must be less than or equal to {name} limit of {limit}")
-    named = {*found.limits, *found.requests}
-    if any(name.startswith(_HUGE) for name in named) and not named & {"cpu", "memory"}:
+    huge = [name for name in found.limits if name.startswith(_HUGE)]
+    if huge and not {"cpu", "memory"} & {*found.limits, *found.requests}:
         wrong.forbidden(path, "HugePages require cpu or memory")
 
 
@@ -253,10 +255,10 @@ def _amount(name: str, amount: str | int | float, path: str, wrong: Errors) -> N
         if not said and "/" not in name and not name.startswith(_HUGE):
             wrong.invalid(path, name, "must be a standard resource type or fully qualified")
             wrong.invalid(path, name, "must be a standard resource for containers")
-    value = quantity.parse(amount)
+    value = quantity.nano(amount)
     if value < 0:
         wrong.invalid(path, str(amount), "must be greater than or equal to 0")
-    if name not in _STANDARD and value.denominator != 1:
+    if name not in _STANDARD and value % quantity.NANO:
         wrong.invalid(path, str(amount), "must be an integer")
 
 
