@@ -51,11 +51,20 @@ class ExitStream:
 
 
 class ExitWatch:
-    """Watches all containers it was told to follow. ``status`` judges a record by what is seen now."""
+    """Watches all containers it was told to follow.
 
-    def __init__(self, records: Records, status: Callable[[ContainerRecord], ContainerStatus]) -> None:
+    ``status`` judges a record by what is seen now; ``ended`` is called with the record of each that ended.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        status: Callable[[ContainerRecord], ContainerStatus],
+        ended: Callable[[ContainerRecord], None],
+    ) -> None:
         self._records = records
         self._status = status
+        self._ended = ended
         self._followed: dict[str, _Followed] = {}
         self._streams: list[ExitStream] = []
         self._inotify: int | None = None
@@ -83,7 +92,7 @@ class ExitWatch:
         followed.waiters.append(waiter)
         status = self._status(record)
         if _over(status):
-            self._end(record.id, status)
+            self._end(record, status)
         try:
             return await waiter
         finally:
@@ -153,12 +162,13 @@ class ExitWatch:
             return
         status = self._status(record)
         if _over(status):
-            self._end(container_id, status)
+            self._end(record, status)
 
-    def _end(self, container_id: str, status: ContainerStatus) -> None:
-        followed = self._pop(container_id)
+    def _end(self, record: ContainerRecord, status: ContainerStatus) -> None:
+        followed = self._pop(record.id)
         if followed is None:
             return
+        self._ended(record)
         for waiter in followed.waiters:
             if not waiter.done():
                 waiter.set_result(status)

@@ -282,6 +282,11 @@ class FakeRuntime:
         self._act("update_resources", container_id)
         self._running(container_id).resources = resources
 
+    async def update_sandbox(self, pod_uid: str, resources: Resources) -> None:
+        self._act("update_sandbox", pod_uid)
+        found = self._sandbox(pod_uid)
+        found.config = replace(found.config, resources=resources)
+
     async def connect(self, pod_uid: str, port: int) -> socket.socket:
         """One end of a pair of sockets whose other end echoes; port 1 refuses."""
         self._sandbox(pod_uid)

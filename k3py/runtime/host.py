@@ -65,6 +65,7 @@ def host_facts(layout: Layout) -> HostFacts:
         rlimit_hard=hard,
         cgroup_v2=layout.is_v2,
         swap_limit=_counts_swap(layout),
+        oom_group=layout.is_v2 and "memory" in layout.unified_controllers,
         oom_score_adj_min=int(Path("/proc/self/oom_score_adj").read_text()),
     )
 

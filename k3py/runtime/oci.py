@@ -14,6 +14,7 @@ from pathlib import Path
 import orjson
 
 from k3py.base.clock import Clock
+from k3py.base.tasks import Tasks
 from k3py.runtime import cgroups, conmon, host, oci_config, runc, sandbox
 from k3py.runtime.cgroups import Cgroups
 from k3py.runtime.containers import Containers, command_of
@@ -83,7 +84,8 @@ class OciRuntime:
         self._records = parts.records
         self._containers = Containers(parts)
         self._sandboxes = Sandboxes(parts, self._containers)
-        self._watch = ExitWatch(parts.records, self._containers.status)
+        self._watch = ExitWatch(parts.records, self._containers.status, self._kill_rest)
+        self._tasks = Tasks()
         self._pods = PodLocks()
 
     async def start_sandbox(self, config: SandboxConfig) -> SandboxStatus:
@@ -268,15 +270,24 @@ class OciRuntime:
         except RuntimeFailed as problem:
             raise RuntimeProblem(f"cannot change the limits of container {record.name}: {problem}") from problem
 
+    async def update_sandbox(self, pod_uid: str, resources: Resources) -> None:
+        self._host.cgroups.apply(self._sandbox_record(pod_uid).cgroup, resources)
+
     async def connect(self, pod_uid: str, port: int) -> socket.socket:
         return await sandbox.connect(self.network_namespace(pod_uid), port)
 
     def network_namespace(self, pod_uid: str) -> Path | None:
         return self._sandboxes.network_pin(self._sandbox_record(pod_uid))
 
+    def _kill_rest(self, record: ContainerRecord) -> None:
+        """With a shared or the host's process namespace, what the first process leaves behind would run on."""
+        if self._host.cgroups.processes(record.cgroup):
+            self._tasks.start(self._host.cgroups.kill(record.cgroup), f"kill the rest of {record.name}")
+
     async def close(self) -> None:
         """Watch nothing any more. Containers go on."""
         self._watch.close()
+        await self._tasks.stop()
 
     def _container(self, container_id: str) -> ContainerRecord:
         record = self._records.find(container_id)

@@ -75,7 +75,8 @@ class HostFacts:
 
     ``rlimit_hard`` maps names (``RLIMIT_NOFILE``) to this process's hard limits; without ``sys_resource`` (the
     capability) nothing may go above them, nor ``oom_score_adj`` below ``oom_score_adj_min``. ``swap_limit`` tells
-    whether the cgroups count swap. ``devices`` are what a privileged container gets.
+    whether the cgroups count swap, ``oom_group`` whether all of a cgroup can be killed for its memory. ``devices``
+    are what a privileged container gets.
     """
 
     machine: str
@@ -84,6 +85,7 @@ class HostFacts:
     cgroup_v2: bool
     swap_limit: bool
     oom_score_adj_min: int = 0
+    oom_group: bool = False
     devices: Sequence[Device] = ()
 
     @property
@@ -190,7 +192,7 @@ def resources(wanted: Resources, facts: HostFacts) -> dict[str, Any]:
             found["memory"]["swap"] = wanted.memory_limit_bytes
     if wanted.pids_limit is not None:
         found["pids"] = {"limit": wanted.pids_limit}
-    if facts.cgroup_v2:
+    if facts.oom_group:
         found["unified"] = {"memory.oom.group": "1"}  # all of a container dies of its limit, as kubelet has it
     return found
 

@@ -357,7 +357,11 @@ class Runtime(Protocol):
         ...
 
     async def update_resources(self, container_id: str, resources: Resources) -> None:
-        """Change a running container's requests and limits in place."""
+        """Change a running container's requests and limits in place. Raises WrongState when it does not run."""
+        ...
+
+    async def update_sandbox(self, pod_uid: str, resources: Resources) -> None:
+        """Change the limits of the pod as a whole (before a container's are raised, after they were lowered)."""
         ...
 
     async def connect(self, pod_uid: str, port: int) -> socket.socket:

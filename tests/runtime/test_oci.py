@@ -216,6 +216,8 @@ def test_limits_hold_are_measured_and_change_in_place(machine: Machine) -> None:
         assert stats.cpu_nanoseconds > 0
         tree, file = _memory_limit_file(runtime)
         assert (tree / machine.pod().cgroup_parent / file).read_text().strip() == str(256 << 20)
+        await runtime.update_sandbox("uid-1", Resources(500, 1000, 0, 512 << 20, 64))
+        assert (tree / machine.pod().cgroup_parent / file).read_text().strip() == str(512 << 20)
         await runtime.update_resources(container, Resources(200, 300, 0, 96 << 20, 8))
         assert (tree / machine.pod().cgroup_parent / container / file).read_text().strip() == str(96 << 20)
         await runtime.close()
@@ -471,6 +473,18 @@ def test_two_instances_on_one_host_do_not_see_one_another(machine: Machine) -> N
             await theirs.close()
 
         play(story)
+
+
+def test_what_the_first_process_leaves_behind_ends_with_it(machine: Machine) -> None:
+    async def story() -> None:
+        runtime = machine.runtime()
+        await runtime.start_sandbox(machine.pod(host_pid=True))
+        container = await run(runtime, machine.shell("sleep 300 & sleep 300 & exit 3"))
+        assert (await runtime.wait_exit(container)).exit_code == 3
+        await until(lambda: machine.processes() == set())
+        await runtime.close()
+
+    play(story)
 
 
 def test_a_fork_bomb_is_killed_whole(machine: Machine) -> None:

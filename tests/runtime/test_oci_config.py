@@ -105,7 +105,7 @@ def test_namespaces_are_joined_made_or_the_hosts() -> None:
 
 
 def test_v2_gets_a_cgroup_namespace_its_tree_and_group_kill() -> None:
-    config = made(facts=replace(FACTS, cgroup_v2=True))
+    config = made(facts=replace(FACTS, cgroup_v2=True, oom_group=True))
     assert {"type": "cgroup"} in config["linux"]["namespaces"]
     assert "/sys/fs/cgroup" in [mount["destination"] for mount in config["mounts"]]
     assert config["linux"]["resources"]["unified"] == {"memory.oom.group": "1"}
