@@ -154,3 +154,20 @@ def log_text(machine: Machine, name: str = "main", attempt: int = 0) -> list[str
     """The texts of a container's log lines."""
     lines = (machine.logs / f"{name}-{attempt}.log").read_text().splitlines()
     return [line.split(" ", 3)[3] for line in lines]
+
+
+async def run(runtime: OciRuntime, config: Any) -> str:
+    """Create and start a container in pod uid-1; its id."""
+    container = await runtime.create_container("uid-1", config)
+    await runtime.start_container(container)
+    return container
+
+
+async def output_of(machine: Machine, runtime: OciRuntime, script: str, **more: Any) -> list[str]:
+    """Run a script to its end in a container of its own; the lines it wrote."""
+    await runtime.start_sandbox(machine.pod())
+    name = more.pop("name", "main")
+    container = await run(runtime, machine.shell(script, name, **more))
+    await runtime.wait_exit(container)
+    await runtime.remove_container(container)
+    return log_text(machine, name)
