@@ -1,5 +1,6 @@
 """The binding to SlateDB: it is the fast one here, and any other one still works."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,6 @@ def test_only_bytes_are_taken() -> None:
 
 @pytest.mark.parametrize("remote", [False, True])
 def test_the_settings_are_ones_that_slatedb_knows(remote: bool) -> None:
-    import json
 
     settings = slate.binding.Settings.default()
     wanted = slate.settings_for(slate.Target("file:///", "x", {}, remote))
@@ -73,3 +73,13 @@ def test_the_settings_are_ones_that_slatedb_knows(remote: bool) -> None:
         for part in key.split("."):
             found = found[part]
         assert found == value, key
+
+
+def test_nobody_else_imports_it_and_a_client_of_the_package_does_not_pay_for_it() -> None:
+    package = Path(slate.__file__).parent.parent
+    importing = [path.name for path in package.rglob("*.py") if "import slatedb" in path.read_text()]
+    assert importing == ["slate.py"]
+    script = (
+        "import sys, k3py.store.store, k3py.store.opening, k3py.store.slate_log; sys.exit('slatedb' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
