@@ -7,6 +7,7 @@ from then on. Nothing is polled.
 import asyncio
 import contextlib
 import os
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -66,7 +67,7 @@ class ExitWatch:
         self._status = status
         self._ended = ended
         self._followed: dict[str, _Followed] = {}
-        self._streams: list[ExitStream] = []
+        self._streams: weakref.WeakSet[ExitStream] = weakref.WeakSet()  # one that is dropped is closed
         self._inotify: int | None = None
 
     def follow(self, record: ContainerRecord) -> None:
@@ -80,8 +81,8 @@ class ExitWatch:
     def stream(self) -> ExitStream:
         """A new iterator over the ends of all that is followed, from now on."""
         self._open()
-        stream = ExitStream(self._streams.remove)
-        self._streams.append(stream)
+        stream = ExitStream(self._streams.discard)
+        self._streams.add(stream)
         return stream
 
     async def wait(self, record: ContainerRecord) -> ContainerStatus:
@@ -172,7 +173,7 @@ class ExitWatch:
         for waiter in followed.waiters:
             if not waiter.done():
                 waiter.set_result(status)
-        for stream in self._streams:
+        for stream in list(self._streams):
             stream.put(status)
 
     def _pop(self, container_id: str) -> _Followed | None:

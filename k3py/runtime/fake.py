@@ -8,6 +8,7 @@ object is the machine: an agent that is "killed" is made anew over the same one,
 import asyncio
 import random
 import socket
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -76,7 +77,7 @@ class FakeRuntime:
         self._source = source
         self._script = script
         self._before = before
-        self._streams: list[ExitStream] = []
+        self._streams: weakref.WeakSet[ExitStream] = weakref.WeakSet()
         self._echoes: set[asyncio.Task[None]] = set()
         self._pids = FIRST_PID
 
@@ -169,7 +170,7 @@ class FakeRuntime:
         for waiter in found.waiters:
             if not waiter.done():
                 waiter.set_result(found.status)
-        for stream in self._streams:
+        for stream in list(self._streams):
             stream.put(found.status)
 
     async def signal_container(self, container_id: str, signal: int) -> None:
@@ -222,8 +223,8 @@ class FakeRuntime:
         return self.container(container_id).status
 
     def exits(self) -> ExitStream:
-        stream = ExitStream(self._streams.remove)
-        self._streams.append(stream)
+        stream = ExitStream(self._streams.discard)
+        self._streams.add(stream)
         return stream
 
     async def wait_exit(self, container_id: str) -> ContainerStatus:

@@ -174,6 +174,9 @@ def test_every_end_is_told_once(stage: Stage) -> None:
         told = [await anext(exits) for _ in ids]  # type: ignore[call-overload]
         assert sorted(status.id for status in told) == sorted(ids)
         assert {status.reason for status in told} == {"Completed"}
+        later = runtime.exits()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(later), 0.01)  # type: ignore[call-overload]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(exits), 0.05)  # type: ignore[call-overload]
 
