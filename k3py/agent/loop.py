@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from k3py.agent.observe import is_running
+from k3py.agent.observe import is_running, restore
 from k3py.agent.pod_states import PodState
 from k3py.agent.record import PodRecord
 from k3py.agent.reporter import PodReporter
+from k3py.agent.volume_files import VolumeFiles
 from k3py.agent.workers import PodWorker, Shared
 from k3py.base.backoff import Backoff
 from k3py.base.tasks import Tasks
@@ -19,6 +20,7 @@ from k3py.client.port import Client
 from k3py.client.reflector import Reflector
 from k3py.model.errors import Problem
 from k3py.model.generated.core_v1 import Pod
+from k3py.model.generated.meta_v1 import ObjectMeta
 from k3py.runtime.port import RuntimeProblem, SandboxStatus
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class PodLoop:
         self.workers: dict[str, PodWorker] = {}
         self._tasks = Tasks()
         self._confirming: set[str] = set()
+        self._strays: dict[str, SandboxStatus] = {}
         tools = shared.tools
         self._reflector: Reflector[Pod] = Reflector(
             client,
@@ -82,11 +85,16 @@ class PodLoop:
         seen = {each.pod_uid: each for each in await self._seen()}
         self._take_up(seen)
         self._tasks.start(self._recheck(), "recheck of all pods")
-        self._tasks.start(self._reflector.run(), "watch of pods")
+        self._tasks.start(self._follow(), "watch of pods")
         async for status in exits:
             worker = self.workers.get(status.pod_uid)
             if worker is not None:
                 worker.container_changed(status)
+
+    async def _follow(self) -> None:
+        # A pod's record names the Node object that it came under, so that one has to be known first.
+        await self._shared.tools.node.known()
+        await self._reflector.run()
 
     async def stop(self) -> None:
         """Let go; containers run on."""
@@ -115,10 +123,11 @@ class PodLoop:
                 self._start(found, seen.pop(found.uid, None))
             else:
                 self._unreadable(*found)
+        # A record is written before its sandbox is made, so these are pods whose record could not be read. They run on,
+        # and get a new record when the server speaks of them.
+        self._strays = seen
         for uid in seen:
-            # A record is written before its sandbox is made, so this is no pod that we were to run and know nothing of:
-            # its record could not be read. It runs on.
-            log.error("the sandbox of pod %s has no readable record; it is left alone", uid)
+            log.error("the sandbox of pod %s has no readable record; it runs on", uid)
 
     def _unreadable(self, path: Path, why: str) -> None:
         log.error("cannot read the record %s: %s", path, why)
@@ -165,18 +174,24 @@ class PodLoop:
         record = PodRecord(pod=pod, node_uid=tools.node.uid, accepted_at=now)
         if pod.metadata.deletion_timestamp is not None:
             record.deleted_at = now
+        seen = self._strays.pop(record.uid, None)
+        if seen is not None:
+            restore(record, seen)
         try:
             tools.records.save(record)
         except (OSError, ValueError) as problem:
             log.error("cannot take pod %s: %s", pod.metadata.uid, problem)
             return
-        self._start(record, None)
+        self._start(record, seen)
 
     def _first_list(self) -> None:
         """The first complete list is here: pods that we run and that it lacks may be gone."""
         listed = {pod.metadata.uid for pod in self._reflector.objects.values()}
         for uid in [each for each in self.workers if each not in listed]:
             self._maybe_gone(uid)
+        for uid, seen in list(self._strays.items()):
+            if uid not in listed:
+                self._tasks.start(self._confirm_stray(uid, seen), f"is stray pod {uid} gone?")
 
     def _maybe_gone(self, uid: str) -> None:
         worker = self.workers.get(uid)
@@ -188,22 +203,38 @@ class PodLoop:
     async def _confirm(self, worker: PodWorker) -> None:
         """Ask once more before anything is stopped; as long as the answer is not certain, the pod runs on."""
         record = worker.record
-        backoff = Backoff(self._source, 0.25, CONFIRM_RETRY_SECONDS_MAX)
-        node_name = self._shared.tools.settings.node_name
         try:
-            while record.uid in self.workers:
-                try:
-                    if await self._reporter.is_gone(record.pod, node_name, record.node_uid):
-                        worker.object_gone()
-                        return
-                    if await self._reporter.is_there(record.pod):
-                        return
-                    log.warning("pod %s is missing on a server that does not know this node; it runs on", record.uid)
-                except Problem as problem:
-                    log.debug("cannot find out whether pod %s is gone: %s", record.uid, problem)
-                await asyncio.sleep(backoff.next_seconds())
+            if await self._certainly_gone(record, lambda: record.uid in self.workers):
+                worker.object_gone()
         finally:
             self._confirming.discard(record.uid)
+
+    async def _confirm_stray(self, uid: str, seen: SandboxStatus) -> None:
+        meta = ObjectMeta(name=seen.name, namespace=seen.namespace, uid=uid)
+        record = PodRecord(pod=Pod(metadata=meta), node_uid=self._shared.tools.node.uid)
+        if await self._certainly_gone(record, lambda: uid in self._strays):
+            log.warning("stray pod %s is gone from the server: its sandbox is removed", uid)
+            tools = self._shared.tools
+            await tools.runtime.stop_sandbox(uid)
+            VolumeFiles(tools.places.volumes(record.pod)).remove()
+            tools.records.remove(uid)
+            self._strays.pop(uid, None)
+
+    async def _certainly_gone(self, record: PodRecord, still_asked: Callable[[], bool]) -> bool:
+        """Whether the server has forgotten the pod; waits for a server that does not answer, or answers nonsense."""
+        backoff = Backoff(self._source, 0.25, CONFIRM_RETRY_SECONDS_MAX)
+        node_name = self._shared.tools.settings.node_name
+        while still_asked():
+            try:
+                if await self._reporter.is_gone(record.pod, node_name, record.node_uid):
+                    return True
+                if await self._reporter.is_there(record.pod):
+                    return False
+                log.warning("pod %s is missing on a server that does not know this node; it runs on", record.uid)
+            except Problem as problem:
+                log.debug("cannot find out whether pod %s is gone: %s", record.uid, problem)
+            await asyncio.sleep(backoff.next_seconds())
+        return False
 
 
 def _has_ended(pod: Pod) -> bool:

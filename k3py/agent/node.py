@@ -59,6 +59,9 @@ class NodeKeeper:
         self._uid = self._load()
         self.trouble = "container runtime status check may not have completed yet"
         self._changed = asyncio.Event()
+        self._known = asyncio.Event()
+        if self._uid:
+            self._known.set()
 
     # --- for pods
 
@@ -66,6 +69,10 @@ class NodeKeeper:
     def uid(self) -> str:
         """The Node object's uid, also while the server is away; empty before the first registration."""
         return self._uid
+
+    async def known(self) -> None:
+        """Wait until the node has been registered, now or by an earlier agent."""
+        await self._known.wait()
 
     @property
     def memory_capacity_bytes(self) -> int:
@@ -140,6 +147,7 @@ class NodeKeeper:
         if node.metadata.uid != self._uid:
             self._uid = node.metadata.uid
             write_private(self._file, msgspec.json.encode(_Kept(uid=self._uid)))
+        self._known.set()
         log.info("node %s is registered", name)
 
     async def _report(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from k3py.agent.pod_states import ContainerState
+from k3py.agent.pod_states import ContainerState, PodState
 from k3py.agent.record import ContainerRecord, Ended, HookState, PodRecord
 from k3py.agent.restarts import is_sidecar, restart_at, restarts
 from k3py.model.generated.core_v1 import Container, PodSpec
@@ -120,3 +120,22 @@ def ended_for_good(record: PodRecord, container: Container, *, init: bool) -> bo
     if init and is_sidecar(container):
         return False
     return not restarts(record.pod.spec, container, known.ended, init=init)
+
+
+def restore(record: PodRecord, seen: SandboxStatus) -> None:
+    """Fill a new record from what runs already: the pod's old record is lost, its containers are not.
+
+    Hooks count as done and probes as passed until they say otherwise, as the server last heard.
+    """
+    said = (*record.pod.status.init_container_statuses, *record.pod.status.container_statuses)
+    ready = {each.name for each in said if each.ready}
+    names = {container.name for container, _ in all_containers(record.pod.spec)}
+    for status in sorted(seen.containers, key=lambda each: each.attempt):
+        if status.name in names:
+            known = record.touch(status.name)
+            known.attempt, known.id = status.attempt, status.id
+            known.post_start = HookState.DONE
+            known.started, known.ready = True, status.name in ready
+    if seen.ready and record.containers:
+        main = {each.name for each in record.pod.spec.containers}
+        record.state = PodState.RUNNING if main & record.containers.keys() else PodState.INITIALIZING

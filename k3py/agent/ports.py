@@ -59,6 +59,10 @@ class NodeView(Protocol):
 
     def facts(self, pod_ips: Sequence[str]) -> NodeFacts: ...
 
+    async def known(self) -> None:
+        """Wait until ``uid`` is known."""
+        ...
+
     @property
     def memory_capacity_bytes(self) -> int: ...
 

@@ -60,4 +60,4 @@ class PodReporter:
             node = await self._client.get(Node, node_name)
         except NotFound:
             return False
-        return not node_uid or node.metadata.uid == node_uid
+        return bool(node_uid) and node.metadata.uid == node_uid

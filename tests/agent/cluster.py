@@ -10,7 +10,7 @@ import msgspec
 from k3py.base.clock import Clock, rfc3339
 from k3py.client.port import EventType, Listing, PatchType, Propagation, T, WatchEvent
 from k3py.model import codec
-from k3py.model.errors import AlreadyExists, Conflict, NotFound, Unavailable
+from k3py.model.errors import AlreadyExists, Conflict, Expired, NotFound, Unavailable
 from k3py.model.generated.core_v1 import Pod
 
 
@@ -132,8 +132,10 @@ class Cluster:
                     async with asyncio.timeout(1):
                         await changed.wait()
                 except TimeoutError:
-                    if self.away or self.empty:
+                    if self.away:
                         raise Unavailable("the connection broke") from None
+                    if self.empty:
+                        raise Expired("that version is not kept") from None
         finally:
             self._changed.remove(changed)
 
