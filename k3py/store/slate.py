@@ -61,7 +61,7 @@ def settings_for(target: Target) -> dict[str, Any]:
     In a folder a write-ahead file per batch is cheap but there are thousands a second: they are removed soon. In a
     bucket requests cost money: it is looked at less often.
     """
-    wal_seconds = "300s" if target.remote else "60s"
+    wal_seconds = "300s" if target.remote else "30s"
     poll = "10s" if target.remote else "2s"
     return {
         "flush_interval": FLUSH_INTERVAL,

@@ -20,7 +20,8 @@ from k3py.store.store import Refusal, Store
 from k3py.store.tail import Tail
 from k3py.store.watches import Watch
 from tests.sim.log import SimLog
-from tests.sim.store_world import TAIL_ENTRIES, StoreWorld
+from tests.sim.store_servers import TAIL_ENTRIES
+from tests.sim.store_world import StoreWorld
 from tests.sim.world import Violation
 
 
@@ -31,8 +32,8 @@ def test_nothing_wrong_ever_happens(seed: int) -> None:
     except Violation as violation:
         command = f"python -m pytest tests/sim/test_store_sim.py -k nothing_wrong --sim-seed {seed}"
         pytest.fail(f"seed {seed}: {violation}\nreplay: {command}")
-    assert story.acknowledged > 20
-    assert story.server_count > 1
+    assert story.clients.acknowledged > 20
+    assert story.servers.count > 1
 
 
 def test_a_seed_tells_the_same_story_twice() -> None:
