@@ -11,6 +11,9 @@ COMMANDS: Final = {
     "reset": "reset",
     "server": "daemon_commands",
     "agent": "daemon_commands",
+    "get": "get",
+    "apply": "apply",
+    "image": "image",
 }
 
 

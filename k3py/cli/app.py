@@ -3,6 +3,7 @@
 Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unavailable. Errors are one line on standard error.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Final, NoReturn
@@ -25,6 +26,9 @@ app = typer.Typer(
 
 FAILED: Final = 1
 USAGE: Final = 2
+NOT_FOUND: Final = 3
+CONFLICT: Final = 4
+UNAVAILABLE: Final = 5
 
 
 class Failure(Exception):
@@ -64,6 +68,10 @@ def run_command(command: Callable[[], object]) -> None:
         fail(str(failure), failure.exit_code)
     except BadSetting as problem:
         fail(str(problem), USAGE)
+    except BrokenPipeError:
+        # Whoever read our output has gone, as 'head' does. The interpreter would try again to write at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(FAILED) from None
     except (PkiError, OSError) as problem:
         fail(str(problem))
     except KeyboardInterrupt:
