@@ -63,12 +63,23 @@ def start(owner: socket.socket, console: socket.socket, target: list[str]) -> by
             master = received[0] if received else None
     failed = runtime.wait() != 0
     if failed or master is None:
-        with open("errors", "rb") as said:
-            return said.read() or b"the runtime gave no terminal"
+        return last_words(master) or b"the runtime gave no terminal"
     with contextlib.suppress(OSError):
         socket.send_fds(owner, [b"terminal"], [master])
     os.close(master)
     return b""
+
+
+def last_words(master: int | None) -> bytes:
+    """What the runtime said: to its standard error, or, crun, to the new terminal."""
+    with open("errors", "rb") as file:
+        said = file.read()
+    if said or master is None:
+        return said
+    os.set_blocking(master, False)
+    with contextlib.suppress(OSError):
+        said = os.read(master, MESSAGE_BYTES_MAX)
+    return said
 
 
 def wait(owner: socket.socket, pid: int) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from k3py.runtime.port import NotSupported
 CALL_SECONDS_MAX: Final = 60.0
 ERROR_BYTES_MAX: Final = 4096
 
+# On a terminal crun writes in colours, and the time first.
+_DECORATION: Final = re.compile(r"\x1b\[[0-9;]*m(?:\d{4}-\d\d-\d\dT[0-9:.]+Z: )?")
 # crun 1.8 refuses v1 beside a v2 tree that owns controllers. It gets a mount namespace that has no such tree.
 HIDE_UNIFIED: Final = """#!/bin/sh
 exec unshare --mount --propagation slave sh -c 'umount "$0" && exec "$@"' {unified} {runtime} "$@"
@@ -148,7 +151,8 @@ async def delete(command: RuntimeCommand, container_id: str) -> None:
 
 def readable_error(output: bytes) -> str:
     """The last thing a runtime said, as one line; runc and youki write log lines, ``msg="..."``, crun plain ones."""
-    lines = output[-ERROR_BYTES_MAX:].decode("utf-8", "replace").strip().splitlines()
+    text = _DECORATION.sub("", output[-ERROR_BYTES_MAX:].decode("utf-8", "replace"))
+    lines = text.strip().splitlines()
     if not lines:
         return ""
     said = lines[-1]

@@ -50,7 +50,11 @@ class Machine:
         return self.root / "logs"
 
     def runtime(self, program: str | None = None, step: Hook = go_on) -> OciRuntime:
-        """A runtime over this machine's folders; like a restarted agent when there was one before."""
+        """A runtime over this machine's folders; like a restarted agent when there was one before.
+
+        K3PY_TEST_RUNTIME names the program to test all stories with, youki for one.
+        """
+        program = program or os.environ.get("K3PY_TEST_RUNTIME")
         path = None if program is None else shutil.which(program)
         host = open_host(self.root / "state", self.root / "run", SystemClock(), random.Random(), path, step)
         return OciRuntime(host)

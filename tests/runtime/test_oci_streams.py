@@ -1,9 +1,11 @@
 """Terminals, input, commands, logs of real containers."""
 
 import asyncio
+import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,9 +64,10 @@ def test_input_by_attachment_ends_with_it_when_it_may_come_once_only(machine: Ma
     play(story)
 
 
-def test_a_command_on_a_terminal_has_its_size_its_end_and_its_code(machine: Machine) -> None:
+@pytest.mark.parametrize("program", ["runc", "crun"])
+def test_a_command_on_a_terminal_has_its_size_its_end_and_its_code(machine: Machine, program: str) -> None:
     async def story() -> None:
-        runtime = machine.runtime()
+        runtime = machine.runtime(program)
         await runtime.start_sandbox(machine.pod())
         container = await run(runtime, machine.shell("sleep 300", env=[("A", "1")]))
         script = "read x; tty; stty size; echo $x $A $B $PATH; pwd; exit 11"
@@ -92,6 +95,8 @@ def test_a_command_on_a_terminal_has_its_size_its_end_and_its_code(machine: Mach
         assert not any((machine.root / "run/pods/uid-1/exec").iterdir())
         await runtime.close()
 
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
     play(story)
 
 
@@ -174,6 +179,7 @@ def test_the_shim_ends_the_command_when_its_owner_is_killed(machine: Machine) ->
 
 OWNER = """
 import asyncio, sys
+from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, sys.argv[4])
 from tests.runtime.machine import Machine
@@ -186,3 +192,27 @@ async def story():
 
 asyncio.run(story())
 """
+
+
+def test_folders_may_have_longer_names_than_a_sockets_address(machine: Machine) -> None:
+    async def story() -> None:
+        deep = Path(*["a-folder-with-a-long-name"] * 6)
+        inner = replace(machine, root=machine.root / "state" / deep)
+        inner.logs.mkdir(parents=True)
+        runtime = inner.runtime()
+        uid = "0f8fad5b-d9cb-469f-a165-70867728950e"
+        await runtime.start_sandbox(machine.pod(uid))
+        container = await runtime.create_container(uid, machine.shell("read x; exit 3", tty=True, stdin=True))
+        await runtime.start_container(container)
+        attachment = await runtime.attach(container)
+        process = await runtime.exec(container, ["sh", "-c", "exit 5"], tty=True)
+        assert [data async for _, data in process.output()] == []
+        assert await process.wait() == 5
+        await attachment.write_stdin(b"hi\n")
+        assert (await runtime.wait_exit(container)).exit_code == 3
+        await attachment.close()
+        await runtime.stop_sandbox(uid)
+        await runtime.close()
+        shutil.rmtree(machine.root / "state" / deep.parts[0])
+
+    play(story)

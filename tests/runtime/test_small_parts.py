@@ -222,6 +222,7 @@ def test_the_runtime_chosen(hybrid: bool, installed: Sequence[str], chosen: str 
         (b'time="x" level=error msg="exec: \\"a\\": not found"\n', 'exec: "a": not found'),
         (b'{"level":"error","msg":"no room"}', "no room"),
         (b"first\nlast words\n", "last words"),
+        (b"\x1b[1;31m2026-11-22T16:52:41.041379Z: exec `a` not found\x1b[0m\n", "exec `a` not found"),
         (b"{broken", "{broken"),
         (b"[1]", "[1]"),
         (b"", ""),
