@@ -13,7 +13,8 @@ from k3py.model.registry import KINDS, Kind
 from k3py.model.struct import Wire
 from k3py.objects.normalise import normalise
 from k3py.objects.options import FieldValidation
-from k3py.objects.plain import Duplicates, load_json, load_yaml
+from k3py.objects.plain import load_json
+from k3py.objects.yaml_values import load_yaml
 
 T = TypeVar("T", bound=Wire)
 
@@ -47,7 +48,7 @@ def decode_body(
             value = protobuf.decode(data)
         except ValueError as error:
             raise BadRequest(f"the object provided is unrecognized (must be of type {kind.name}): {error}") from None
-        return _from_plain(kind, value, Duplicates(), data, FieldValidation.IGNORE)
+        return _from_plain(kind, value, [], data, FieldValidation.IGNORE)
     raise UnsupportedMediaType(
         "the body of the request was in an unknown format - accepted media types include: " + ", ".join(ACCEPTED)
     )
@@ -105,7 +106,7 @@ def _from_json(kind: Kind, data: bytes, validation: FieldValidation) -> tuple[An
     try:
         obj: Any = codec.decoder(kind.type).decode(data)
     except (msgspec.DecodeError, RecursionError):
-        return _from_plain(kind, plain, Duplicates(), data, validation)
+        return _from_plain(kind, plain, [], data, validation)
     _check_kind(kind, obj.api_version, obj.kind, data)
     return obj, []
 
@@ -118,7 +119,7 @@ def _may_repeat(data: bytes, plain: Any) -> bool:
     return orjson.dumps(plain).count(b'":') != data.count(b'":')
 
 
-def _loaded(kind: Kind, data: bytes, load: Callable[[bytes], tuple[Any, Duplicates]]) -> tuple[Any, Duplicates]:
+def _loaded(kind: Kind, data: bytes, load: Callable[[bytes], tuple[Any, list[str]]]) -> tuple[Any, list[str]]:
     try:
         return load(data)
     except yaml.YAMLError as error:
@@ -133,7 +134,7 @@ def _unrecognized(kind: Kind, why: str) -> NoReturn:
 
 
 def _from_plain(
-    kind: Kind, value: Any, duplicates: Duplicates, data: bytes, validation: FieldValidation
+    kind: Kind, value: Any, duplicates: list[str], data: bytes, validation: FieldValidation
 ) -> tuple[Any, list[str]]:
     value = {} if value is None else value
     if not isinstance(value, dict):
@@ -144,7 +145,7 @@ def _from_plain(
         obj, unknown = codec.convert(kind.type, value, lenient=True)
     except (ValueError, RecursionError) as error:
         _cannot(kind, str(error))
-    complaints = [*duplicates.said, *[f'unknown field "{path}"' for path in unknown]]
+    complaints = [*duplicates, *[f'unknown field "{path}"' for path in unknown]]
     if complaints and validation is FieldValidation.STRICT:
         _cannot(kind, f"strict decoding error: {', '.join(complaints)}")
     warnings = complaints if validation is FieldValidation.WARN else []

@@ -120,7 +120,8 @@ def _is_directive(key: str) -> bool:
 
 def _merge_list(original: list[Any], patch: list[Any], entry: Table) -> list[Any]:
     if not any(isinstance(each, dict) for each in (*original, *patch)):
-        return _in_order(list(dict.fromkeys([*original, *patch])), original, patch, "")
+        unique = {_identity(each, ""): each for each in (*original, *patch)}
+        return _in_order(list(unique.values()), original, patch, "")
     key, reference = entry.get("key", ""), entry.get("ref", "")
     if not key:
         raise PatchFailed(f"cannot merge a list without a merge key: {go_text(patch)}")

@@ -1,0 +1,82 @@
+"""Pods are bound to nodes once."""
+
+import orjson
+import pytest
+
+from k3py.model import errors
+from k3py.model.generated import core_v1
+from k3py.model.user import SCHEDULER, User
+from k3py.store.records import Record
+from tests.objects.world import WRITE, Plain, run
+
+POD = {"spec": {"containers": [{"name": "c", "image": "busybox"}]}}
+
+
+def to(node, kind="Node"):
+    return core_v1.Binding(target=core_v1.ObjectReference(kind=kind, name=node))
+
+
+def test_a_bound_pod_knows_its_node_and_says_that_it_is_scheduled():
+    async def story(objects):
+        await Plain(objects).create("Pod", metadata={"name": "p"}, **POD)
+        written = await objects.bind("default", "p", to("n1"), WRITE, SCHEDULER)
+        body = orjson.loads(written.raw)
+        assert body["spec"]["nodeName"] == "n1"
+        assert body["status"]["conditions"] == [
+            {
+                "type": "PodScheduled",
+                "status": "True",
+                "lastProbeTime": None,
+                "lastTransitionTime": "2023-11-14T22:13:20Z",
+            }
+        ]
+        assert written.record.fields[0] == "n1"
+        with pytest.raises(errors.Conflict, match='pod p is already assigned to node "n1"'):
+            await objects.bind("default", "p", to("n2"), WRITE, SCHEDULER)
+
+    run(story)
+
+
+def test_what_cannot_be_bound():
+    async def story(objects):
+        plain = Plain(objects)
+        with pytest.raises(errors.NotFound):
+            await objects.bind("default", "none", to("n1"), WRITE, SCHEDULER)
+        await plain.create("Pod", metadata={"name": "p"}, **POD)
+        with pytest.raises(errors.Invalid, match=r"target\.kind"):
+            await objects.bind("default", "p", to("n1", "Rack"), WRITE, SCHEDULER)
+        with pytest.raises(errors.Forbidden):
+            await objects.bind("default", "p", to("n1"), WRITE, User("system:node:n1", ("system:nodes",)))
+        await plain.create("Pod", metadata={"name": "q", "finalizers": ["a.b/c"]}, **POD)
+        await plain.delete("Pod", "q")
+        with pytest.raises(errors.Conflict, match="is being deleted"):
+            await objects.bind("default", "q", to("n1"), WRITE, SCHEDULER)
+
+    run(story)
+
+
+def test_many_are_bound_at_once_and_each_outcome_stands_alone():
+    async def story(objects):
+        plain = Plain(objects)
+        for name in ("a", "b", "c"):
+            await plain.create("Pod", metadata={"name": name}, **POD)
+        await objects.bind("default", "b", to("n9"), WRITE, SCHEDULER)
+        outcomes = await objects.bind_many(
+            [("default", name, "n1") for name in ("a", "b", "none", "c", "a")], SCHEDULER
+        )
+        assert isinstance(outcomes[0], Record)
+        assert isinstance(outcomes[1], errors.Conflict)
+        assert isinstance(outcomes[2], errors.NotFound)
+        assert isinstance(outcomes[3], Record)
+        assert isinstance(outcomes[4], errors.Problem)
+        assert plain.get("Pod", "c")["spec"]["nodeName"] == "n1"
+        assert plain.get("Pod", "b")["spec"]["nodeName"] == "n9"
+
+    run(story)
+
+
+def test_nothing_to_bind():
+    async def story(objects):
+        assert list(await objects.bind_many([], SCHEDULER)) == []
+
+    run(story)
