@@ -13,7 +13,7 @@ from k3py.api.reviews import Reviews
 from k3py.api.routing import Target
 from k3py.api.selection import selectors
 from k3py.model import codec
-from k3py.model.errors import BadRequest, Details, Invalid, MethodNotAllowed
+from k3py.model.errors import BadRequest, Details, Invalid, MethodNotAllowed, RequestTooLarge
 from k3py.model.generated import autoscaling_v1, core_v1, meta_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
@@ -176,7 +176,7 @@ def _patch_body(request: Request) -> Any:
     except (msgspec.DecodeError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"error decoding patch: {error}") from None
     if isinstance(body, list) and len(body) > JSON_PATCH_OPERATIONS_MAX:
-        raise BadRequest(
+        raise RequestTooLarge(
             f"The allowed maximum operations in a JSON patch is {JSON_PATCH_OPERATIONS_MAX}, got {len(body)}"
         )
     return body
