@@ -69,6 +69,8 @@ def settings_for(target: Target) -> dict[str, Any]:
         "max_unflushed_bytes": UNFLUSHED_BYTES_MAX,
         "manifest_poll_interval": poll,
         "compactor_options.poll_interval": "10s" if target.remote else "5s",
+        "compactor_options.commit_compacted_interval": "10s" if target.remote else "1s",
+        "compactor_options.worker.compactions_poll_interval": "10s" if target.remote else "5s",
         "garbage_collector_options.wal_options.interval": wal_seconds,
         "garbage_collector_options.wal_options.min_age": wal_seconds,
     }
