@@ -115,6 +115,8 @@ class PodStreams:
             status = attempt_seen(worker.seen, request.container, attempt)
             going_on = known.attempt == attempt and status is not None and is_running(status)
             ended = asyncio.create_task(self._end_of(status.id if status is not None and going_on else ""))
+            # Says that there is a log, so that the client gets its headers even while nothing is written.
+            await stream.write(bytes((Channel.STDOUT,)))
         gone = asyncio.create_task(_until_gone(stream))
         work = asyncio.create_task(_send_log(read_log(path, options, ended), stream))
         try:

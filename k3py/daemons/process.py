@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -50,6 +51,12 @@ def set_up_logging(level: str) -> None:
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
     for noisy in ("httpx", "httpcore", "asyncio"):
         logging.getLogger(noisy).setLevel(max(LEVELS[level], logging.WARNING))
+
+
+def raise_file_limit() -> None:
+    """Take as many open files as this process may have: every watch and every exec is a connection."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def notify(state: str, environment: Mapping[str, str]) -> None:
