@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, Final, Protocol
 
 from k3py.api.streams.spdy import RoomGrew
-from k3py.api.streams.websocket import Reply
+from k3py.model.websocket import Reply
 
 # One size of a terminal takes some 30 bytes; more than this without an end is no size.
 RESIZE_BYTES_MAX: Final = 1024

@@ -26,7 +26,7 @@ from k3py.api.streams.spdy import (
     StreamReset,
 )
 from k3py.api.streams.spdy import Event as SpdyEvent
-from k3py.api.streams.websocket import Reply
+from k3py.model.websocket import Reply
 
 EXEC_PROTOCOLS: Final = ("v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io")
 

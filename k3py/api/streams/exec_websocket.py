@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from k3py.api.streams.exec_events import Event, Gone, Output, Ready, ResizeReader, Stdin, StdinClosed, plain_message
 from k3py.api.streams.spdy import UNLIMITED
-from k3py.api.streams.websocket import CloseCode, Closed, Part, WebSocket
+from k3py.model.websocket import CloseCode, Closed, Part, WebSocket
 
 # The best first. The base64 forms are for browsers of 2014 and are not spoken.
 EXEC_SUBPROTOCOLS: Final = (

@@ -19,7 +19,7 @@ from k3py.api.streams.spdy import (
     StreamOpened,
     StreamReset,
 )
-from k3py.api.streams.websocket import CloseCode, Closed, Part, Reply, WebSocket
+from k3py.model.websocket import CloseCode, Closed, Part, Reply, WebSocket
 
 PROTOCOL: Final = "portforward.k8s.io"
 TUNNEL_SUBPROTOCOL: Final = "SPDY/3.1+portforward.k8s.io"

@@ -9,8 +9,8 @@ from typing import Final
 from k3py.api.http.messages import RawConnection, Request
 from k3py.api.streams.exec_websocket import version_of
 from k3py.api.streams.forward import UNREAD_BYTES_MAX, Connect, Forward, port_number
-from k3py.api.streams.websocket import CloseCode, Closed, Part, WebSocket
 from k3py.model.errors import BadRequest
+from k3py.model.websocket import CloseCode, Closed, Part, WebSocket
 
 # Version 4 first, as kubelet: the Python client offers 5 but stumbles over the messages that close a channel, so we
 # understand these and send none.

@@ -23,8 +23,9 @@ from k3py.api.streams.exec_spdy import EXEC_PROTOCOLS, SpdyExec
 from k3py.api.streams.exec_websocket import EXEC_SUBPROTOCOLS, WebSocketExec
 from k3py.api.streams.negotiation import is_spdy, spdy_handshake, upgrade_required
 from k3py.api.streams.spdy import RoomGrew
-from k3py.api.streams.websocket import Reply, handshake, is_websocket
+from k3py.api.streams.websocket import handshake, is_websocket
 from k3py.model.errors import InternalError, Problem
+from k3py.model.websocket import Reply
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Final
 
 from k3py.api.streams.spdy_dictionary import DICTIONARY
-from k3py.api.streams.websocket import Reply
+from k3py.model.websocket import Reply
 
 INITIAL_WINDOW_BYTES: Final = 64 * 1024
 # Open streams of one connection: a port-forward uses two per forwarded connection.

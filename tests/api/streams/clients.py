@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from k3py.api.streams.spdy import Type
 from k3py.api.streams.spdy_dictionary import DICTIONARY
-from k3py.api.streams.websocket import Opcode, masked
+from k3py.model.websocket import Opcode, masked
 
 MASK = b"\x01\x82\x03\x84"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from k3py.api.streams.forward import UNREAD_BYTES_MAX, port_number
 from k3py.api.streams.port_forward import upgrade_port_forward
 from k3py.api.streams.spdy import Reset, Type
-from k3py.api.streams.websocket import Opcode
 from k3py.model.errors import Unavailable
+from k3py.model.websocket import Opcode
 from tests.api.http.fakes import Client, World, settle, splits
 from tests.api.streams.clients import SpdyClient, channel, client_frame, server_frames, spdy_request, websocket_request
 

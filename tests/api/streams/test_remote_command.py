@@ -24,8 +24,8 @@ from k3py.api.streams.remote_command import (
     upgrade_remote_command,
 )
 from k3py.api.streams.spdy import INITIAL_WINDOW_BYTES, Type
-from k3py.api.streams.websocket import Opcode
 from k3py.model.errors import NotFound
+from k3py.model.websocket import Opcode
 from tests.api.http.fakes import Client, World, settle, splits
 from tests.api.streams.clients import (
     SpdyClient,

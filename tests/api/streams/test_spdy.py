@@ -25,7 +25,7 @@ from k3py.api.streams.spdy import (
     Type,
 )
 from k3py.api.streams.spdy_dictionary import DICTIONARY
-from k3py.api.streams.websocket import Reply
+from k3py.model.websocket import Reply
 from tests.api.http.fakes import splits
 from tests.api.streams.clients import SpdyClient
 

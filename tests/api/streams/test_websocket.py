@@ -7,19 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k3py.api.http.messages import Request
-from k3py.api.streams.websocket import (
-    CloseCode,
-    Closed,
-    Event,
-    Opcode,
-    Part,
-    Reply,
-    WebSocket,
-    frame,
-    handshake,
-    masked,
-)
+from k3py.api.streams.websocket import handshake
 from k3py.model.errors import BadRequest
+from k3py.model.websocket import CloseCode, Closed, Event, Opcode, Part, Reply, WebSocket, frame, masked
 from tests.api.http.fakes import splits
 from tests.api.streams.clients import KEY, MASK, client_frame, server_frames
 
