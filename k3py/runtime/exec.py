@@ -1,7 +1,8 @@
 """A command in a running container: with pipes the runtime stays in the foreground, with a terminal a shim does.
 
 Both get the whole ``process`` as a file, the only form that runc, crun and youki understand alike. Each session has a
-folder of its own, which goes with it. A command ends with the agent: its runtime or shim holds the other end.
+folder of its own, which goes with it. When the agent is killed, a command on a terminal is ended by its shim; one with
+pipes finds them closed, and ends with its container at the latest.
 """
 
 import asyncio
