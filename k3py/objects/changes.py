@@ -20,6 +20,7 @@ from k3py.model.generated.meta_v1 import ObjectMeta
 from k3py.model.registry import Kind
 from k3py.model.user import User
 from k3py.objects.admission import Admission
+from k3py.objects.collections import is_secret
 from k3py.objects.decode import typed
 from k3py.objects.fields import Errors
 from k3py.objects.meta import carry_over, check_meta, check_meta_update
@@ -204,14 +205,15 @@ def patched(kind: Kind, current: Record, patch: Patch, options: WriteOptions) ->
     try:
         new, unknown = typed(kind, after)
     except ValueError as error:
-        raise unusable(patch, after, str(error)) from None
+        raise unusable(patch, after, str(error), secret=is_secret(kind)) from None
     if (new.api_version, new.kind) != (kind.api_version, kind.name):
-        raise unusable(patch, after, f'no kind "{new.kind}" is registered for version "{new.api_version}"')
+        why = f'no kind "{new.kind}" is registered for version "{new.api_version}"'
+        raise unusable(patch, after, why, secret=is_secret(kind))
     if not unknown or options.field_validation is FieldValidation.IGNORE:
         return new, []
     said = [f'unknown field "{path}"' for path in unknown]
     if options.field_validation is FieldValidation.STRICT:
-        raise unusable(patch, after, f"strict decoding error: {', '.join(said)}")
+        raise unusable(patch, after, f"strict decoding error: {', '.join(said)}", secret=is_secret(kind))
     return new, said
 
 

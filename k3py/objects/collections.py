@@ -31,6 +31,11 @@ def collection_name(kind: Kind) -> str:
     return kind.plural
 
 
+def is_secret(kind: Kind) -> bool:
+    """Whether the kind's contents are encrypted at rest, and shown in no message."""
+    return kind.plural in _SEALED
+
+
 def collection(kind: Kind) -> Collection:
     """The store's settings of one kind."""
     name = collection_name(kind)
@@ -42,7 +47,7 @@ def collection(kind: Kind) -> Collection:
         )
     if name in _BUSY:
         return Collection(name, BUSY_RING_ENTRIES, BUSY_RING_BYTES, BUSY_TAIL_ENTRIES)
-    return Collection(name, sealed=name in _SEALED, volatile=never)
+    return Collection(name, sealed=is_secret(kind), volatile=never)
 
 
 def collections(kinds: Iterable[Kind] = KINDS) -> list[Collection]:

@@ -11,6 +11,7 @@ from k3py.model import codec, protobuf
 from k3py.model.errors import BadRequest, UnsupportedMediaType
 from k3py.model.registry import KINDS, Kind
 from k3py.model.struct import Wire
+from k3py.objects.collections import is_secret
 from k3py.objects.normalise import normalise
 from k3py.objects.options import FieldValidation
 from k3py.objects.plain import load_json
@@ -107,6 +108,7 @@ def _from_json(kind: Kind, data: bytes, validation: FieldValidation) -> tuple[An
         obj: Any = codec.decoder(kind.type).decode(data)
     except (msgspec.DecodeError, RecursionError):
         return _from_plain(kind, plain, [], data, validation)
+    obj.api_version, obj.kind = obj.api_version or kind.api_version, obj.kind or kind.name
     _check_kind(kind, obj.api_version, obj.kind, data)
     return obj, []
 
@@ -123,10 +125,17 @@ def _loaded(kind: Kind, data: bytes, load: Callable[[bytes], tuple[Any, list[str
     try:
         return load(data)
     except yaml.YAMLError as error:
-        _unrecognized(kind, f"yaml: {' '.join(str(error).split())}")
+        why = "the text cannot be read" if is_secret(kind) else " ".join(str(error).split())
+        _unrecognized(kind, f"yaml: {why}")
     except (ValueError, RecursionError) as error:
-        shown = data[:SHOWN_BYTES_MAX].decode("utf-8", "replace") + (" ..." if len(data) > SHOWN_BYTES_MAX else "")
-        _unrecognized(kind, f"couldn't get version/kind; json parse error: {error} ({shown})")
+        _unrecognized(kind, f"couldn't get version/kind; json parse error: {error} ({_shown(kind, data)})")
+
+
+def _shown(kind: Kind, data: bytes) -> str:
+    """The beginning of a body, for a message; nothing of what is secret."""
+    if is_secret(kind):
+        return "..."
+    return data[:SHOWN_BYTES_MAX].decode("utf-8", "replace") + (" ..." if len(data) > SHOWN_BYTES_MAX else "")
 
 
 def _unrecognized(kind: Kind, why: str) -> NoReturn:
@@ -142,6 +151,7 @@ def _from_plain(
     api_version, name = value.get("apiVersion") or kind.api_version, value.get("kind") or kind.name
     _check_kind(kind, str(api_version), str(name), data)
     try:
+        value = {**value, "apiVersion": api_version, "kind": name}
         obj, unknown = codec.convert(kind.type, value, lenient=True)
     except (ValueError, RecursionError) as error:
         _cannot(kind, str(error))
@@ -156,8 +166,7 @@ def _check_kind(kind: Kind, api_version: str, name: str, data: bytes) -> None:
     if api_version == kind.api_version and name == kind.name:
         return
     if api_version.count("/") > 1:
-        shown = data[:SHOWN_BYTES_MAX].decode("utf-8", "replace") + (" ..." if len(data) > SHOWN_BYTES_MAX else "")
-        _unrecognized(kind, f"unexpected GroupVersion string: {api_version} ({shown})")
+        _unrecognized(kind, f"unexpected GroupVersion string: {api_version} ({_shown(kind, data)})")
     if KINDS.named(api_version, name) is not None:
         raise BadRequest(
             f"the API version in the data ({api_version}) does not match the expected API version ({kind.api_version})"

@@ -1,5 +1,7 @@
 """The life of objects: created, read, changed, deleted."""
 
+import asyncio
+
 import pytest
 
 from k3py.model import errors
@@ -234,5 +236,43 @@ def test_warnings_reach_the_caller():
         written = await objects.create(kind_of("Pod"), "default", pod, WRITE, Plain(objects).user)
         assert written.created
         assert "hides previous definition" in written.warnings[0]
+
+    run(story)
+
+
+def test_patches_that_race_lose_nothing():
+    async def story(objects):
+        plain = Plain(objects)
+        await plain.create("ConfigMap", metadata=meta("a"))
+        await asyncio.gather(*(plain.patch("ConfigMap", "a", {"data": {f"k{n}": "v"}}) for n in range(100)))
+        assert len(plain.get("ConfigMap", "a")["data"]) == 100
+
+    run(story)
+
+
+def test_a_refusal_speaks_only_of_what_is_durable():
+    async def story(objects):
+        plain = Plain(objects)
+        creation = asyncio.ensure_future(plain.create("ConfigMap", metadata=meta("a")))
+        await asyncio.sleep(0)
+        with pytest.raises(errors.NotFound):
+            plain.get("ConfigMap", "a")  # not visible yet
+        with pytest.raises(errors.Invalid):
+            await plain.patch("ConfigMap", "a", {"metadata": {"labels": {"-": "x"}}})
+        assert plain.get("ConfigMap", "a")  # what the refusal was decided against is there
+        await creation
+
+    run(story)
+
+
+def test_a_secret_is_in_no_message():
+    async def story(objects):
+        plain = Plain(objects)
+        await plain.create("Secret", metadata=meta("s"), stringData={"password": "hunter2"})
+        for body in ({"data": [1]}, {"kind": "Pod"}, {"x": "hunter2"}):
+            with pytest.raises(errors.Invalid) as caught:
+                await plain.patch("Secret", "s", body)
+            assert "hunter2" not in str(caught.value.status())
+            assert "aHVudGVyMg" not in str(caught.value.status())
 
     run(story)

@@ -1,6 +1,6 @@
 """What is said of patches that cannot be applied."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -13,9 +13,14 @@ class PatchFailed(Unexplained):
     """A strategic merge patch that does not fit the object."""
 
 
-def unusable(patch: Patch, after: Any, why: str) -> Invalid:
-    """What the patch leaves cannot be read as an object of the kind."""
-    if patch.type is PatchType.STRATEGIC:
+REDACTED: Final = "<contents redacted>"
+
+
+def unusable(patch: Patch, after: Any, why: str, *, secret: bool = False) -> Invalid:
+    """What the patch leaves cannot be read as an object of the kind; a ``secret`` one is not shown."""
+    if secret:
+        text = REDACTED
+    elif patch.type is PatchType.STRATEGIC:
         text = go_text(patch.body)
     else:
         text = msgspec.json.encode(after, order="sorted").decode()
