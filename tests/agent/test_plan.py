@@ -142,6 +142,7 @@ RECORDS = st.builds(
     ended=st.none() | st.builds(ended, st.integers(0, 1), st.floats(900, 1000)),
     back_off_seconds=st.sampled_from([0.0, 10.0, 300.0]),
     stop_at=st.none() | st.just(990.0),
+    stop_why=st.just("a probe failed"),
 )
 FACTS = st.builds(
     Facts,

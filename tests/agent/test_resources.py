@@ -46,7 +46,8 @@ def test_a_pod_has_room_for_its_largest_moment() -> None:
 
 SCORES = [
     (needs(), None, 1000), (needs(limits=BOTH), None, -997), (needs(requests={"memory": "1Gi"}), None, 875),
-    (needs(requests={"cpu": "1"}), None, 999), (needs(requests={"memory": "8Gi"}), None, 3), (needs(), 2_000_000_000, -997),
+    (needs(requests={"cpu": "1"}), None, 999), (needs(requests={"memory": "8Gi"}), None, 3),
+    (needs(), 2_000_000_000, -997),
 ]  # fmt: skip
 
 
@@ -65,7 +66,8 @@ USERS = [
     (PodSecurityContext(), SecurityContext(), "app", User(1000, 1001, (10,))),
     (PodSecurityContext(), SecurityContext(), "app:staff", User(1000, 50, (10,))),
     (PodSecurityContext(), SecurityContext(), "77:88", User(77, 88)),
-    (PodSecurityContext(run_as_user=5, run_as_group=6, supplemental_groups=[7]), SecurityContext(), "app", User(5, 6, (7,))),
+    (PodSecurityContext(run_as_user=5, run_as_group=6, supplemental_groups=[7]), SecurityContext(), "app",
+     User(5, 6, (7,))),
     (PodSecurityContext(run_as_user=5), SecurityContext(run_as_user=1000), "", User(1000, 1001, (10,))),
     (PodSecurityContext(fs_group=9), SecurityContext(run_as_user=77), "", User(77, 0, (9,))),
     (PodSecurityContext(supplemental_groups_policy="Strict"), SecurityContext(), "app", User(1000, 1001)),

@@ -42,7 +42,8 @@ def said(found: PodRecord, shown: SandboxStatus | None, facts: Facts | None = No
 
 
 def test_a_running_pod_as_kubelet_writes_it() -> None:
-    assert to_plain(said(record(attempt=1, id="web-1", image_id="b@sha256:1", previous=ended(3)), sandbox(running(attempt=1)))) == {
+    found = record(attempt=1, id="web-1", image_id="b@sha256:1", previous=ended(3))
+    assert to_plain(said(found, sandbox(running(attempt=1)))) == {
         "observedGeneration": 1,
         "phase": "Running",
         "conditions": [
