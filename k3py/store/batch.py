@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from k3py.store.errors import OutcomeUnknown, StoreError
@@ -35,6 +36,14 @@ class Write:
         self.written_at = written_at
         self.done = done
         self.durable = not shelf.collection.volatile(change.record.namespace)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A write that is not made. When it was decided against pending writes, ``settled`` ends with them."""
+
+    problem: StoreError
+    settled: asyncio.Future[None] | None
 
 
 class Batch:

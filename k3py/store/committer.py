@@ -141,7 +141,12 @@ class Committer:
         self._waiting_writes -= len(batch.writes)
         self._waiting_bytes -= batch.size_bytes
         self.batches += 1
-        self._publish(batch)
+        try:
+            self._publish(batch)
+        except Exception as problem:
+            log.exception("a batch is durable and could not be made visible")
+            await self._fail(batch, f"a durable batch could not be made visible: {problem!r}")
+            return False
         batch.succeed()
         return True
 

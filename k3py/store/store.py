@@ -6,19 +6,16 @@ its revision and encoded in the first step of the call, before any await; its re
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from k3py.base.clock import Clock
 from k3py.base.tasks import Tasks
-from k3py.store.batch import Batch, Write, rows_of
+from k3py.store.batch import Batch, Refusal, Write, rows_of
 from k3py.store.collections import Collection
 from k3py.store.committer import Committer
 from k3py.store.errors import (
-    AlreadyExistsInStore,
     CannotOpen,
     LogFailed,
     NotOpen,
-    Stale,
     StoreError,
     TooOld,
     UnknownCollection,
@@ -30,6 +27,7 @@ from k3py.store.limits import Limits
 from k3py.store.log import Log, Puts
 from k3py.store.records import Change, Changes, ChangeType, Listing, Record, intern_labels, share
 from k3py.store.recovery import FORMAT_VERSION, Found, Past, read_all, resolve_changes
+from k3py.store.refusals import refusal_of
 from k3py.store.revisions import Revisions
 from k3py.store.rows import number_row
 from k3py.store.sealing import Sealer
@@ -81,19 +79,14 @@ class Store:
         """
         if self._sealer is None and any(c.sealed for c in self._configured):
             raise CannotOpen("cannot open the store: a collection is to be encrypted, and no key was given")
-        await self._within(self._log.open(), self._limits.open_seconds_max, "open the log")
-        self._found = found = await read_all(self._log, self._sealer)
-        self._revisions = Revisions(self._limits.revision_chunk, found.ceiling)
-        self._revision = first = self._revisions.give()
-        reservation = self._revisions.reservation(first)
-        assert reservation is not None
-        rows = [reservation]
-        if found.is_new:
-            rows.append((FORMAT, number_row(FORMAT_VERSION)))
-        await self._within(self._log.write(rows, first), self._limits.batch_seconds_max, "reserve revisions")
+        try:
+            await self._load()
+        except BaseException:
+            await self._log.close()
+            raise
         self._committer = Committer(self._log, self._limits, self._prepare, self._publish, self._on_fatal)
         for collection in self._configured:
-            self._place(collection, found.collections.pop(collection.name, Past()))
+            self._place(collection, self._found.collections.pop(collection.name, Past()))
         self._tasks.start(self._committer.run(), "store committer")
         self._tasks.start(self._expirer.run(), "store expiry")
 
@@ -275,6 +268,19 @@ class Store:
 
     # --- inside ---
 
+    async def _load(self) -> None:
+        """Become the writer, read everything, and reserve revisions above all that were ever given."""
+        await self._within(self._log.open(), self._limits.open_seconds_max, "open the log")
+        self._found = found = await read_all(self._log, self._sealer)
+        self._revisions = Revisions(self._limits.revision_chunk, found.ceiling)
+        self._revision = first = self._revisions.give()
+        reservation = self._revisions.reservation(first)
+        assert reservation is not None
+        rows = [reservation]
+        if found.is_new:
+            rows.append((FORMAT, number_row(FORMAT_VERSION)))
+        await self._within(self._log.write(rows, first), self._limits.batch_seconds_max, "reserve revisions")
+
     async def _within(self, step: Awaitable[None], seconds: float, what: str) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -295,14 +301,14 @@ class Store:
         for record, written_at in sorted(past.records, key=lambda each: each[1]):
             self._expirer.written(record, now - written_at)
 
-    def _decide(self, operation: Operation) -> "Write | Refusal":
+    def _decide(self, operation: Operation) -> Write | Refusal:
         """Check against what is pending and committed; a write that passes is pending when this returns."""
         shelf = self._shelf(operation.collection)
         committer = self._running()
         namespace, name = operation.namespace, operation.name
         registry_key(operation.collection, namespace, name)
         latest = shelf.latest(namespace, name)
-        problem = _refusal(operation, latest)
+        problem = refusal_of(operation, latest)
         if problem is not None:
             return Refusal(problem, committer.settle() if shelf.is_pending(namespace, name) else None)
         try:
@@ -334,7 +340,7 @@ class Store:
         self._revisions.give()
         return Change(kind, record, previous)
 
-    async def _finish(self, decided: "Write | Refusal") -> Record:
+    async def _finish(self, decided: Write | Refusal) -> Record:
         if isinstance(decided, Write):
             return await decided.done
         if decided.settled is not None:
@@ -374,25 +380,3 @@ class Store:
         if self._committer is None:
             raise NotOpen("cannot use the store: it is not open")
         return self._committer
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A write that is not made. When it was decided against pending writes, ``settled`` ends with them."""
-
-    problem: StoreError
-    settled: asyncio.Future[None] | None
-
-
-def _refusal(operation: Operation, latest: Record | None) -> StoreError | None:
-    what = f"{operation.collection} {operation.namespace}/{operation.name}"
-    if isinstance(operation, Create):
-        if latest is None:
-            return None
-        return AlreadyExistsInStore(f"{what} exists at revision {latest.revision}", latest.revision)
-    if latest is None:
-        return Stale(f"{what} is gone")
-    if latest.revision != operation.expected_revision:
-        found = f"{what} is at revision {latest.revision}, not {operation.expected_revision}"
-        return Stale(found, latest.revision)
-    return None

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from k3py.store.batch import Batch, Write
+from k3py.store.batch import Batch, Refusal, Write
 from k3py.store.committer import Committer
 from k3py.store.errors import Fenced, LogFailed, NotOpen
 from k3py.store.keys import FLOORS
@@ -16,7 +16,7 @@ from k3py.store.recovery import Found, read_all
 from k3py.store.ring import Ring
 from k3py.store.rows import change_row
 from k3py.store.sealing import Sealer
-from k3py.store.store import Refusal, Store
+from k3py.store.store import Store
 from k3py.store.tail import Tail
 from k3py.store.watches import Watch
 from tests.sim.log import SimLog

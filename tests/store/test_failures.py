@@ -9,6 +9,8 @@ from k3py.store.committer import ANSWER_GRACE_SECONDS
 from k3py.store.errors import CannotOpen, Fenced, LogFailed, NotOpen, OutcomeUnknown
 from k3py.store.limits import Limits
 from k3py.store.memory_log import MemoryLog, MemoryMedium
+from k3py.store.records import Change
+from k3py.store.shelf import Shelf
 from tests.store.helpers import PODS, SECRETS, GatedLog, Heard, opened, pod, turns
 
 
@@ -70,6 +72,35 @@ def test_opening_that_does_not_end_in_time_has_failed() -> None:
         with pytest.raises(LogFailed, match="cannot reserve revisions"):
             async with opened(log):
                 pass
+
+    run(story())
+
+
+def test_a_store_that_did_not_open_has_let_go_of_its_log() -> None:
+    async def story() -> None:
+        log = GatedLog()
+        log.failure = LogFailed("no")
+        with pytest.raises(LogFailed, match="no"):
+            async with opened(log):
+                pass
+        with pytest.raises(LogFailed, match="not open"):
+            log._check()
+
+    run(story())
+
+
+def test_a_batch_that_cannot_be_made_visible_ends_the_process_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(self: Shelf, change: Change) -> None:
+        raise RuntimeError("a bug")
+
+    async def story() -> None:
+        ends: list[str] = []
+        async with opened(on_fatal=ends.append) as store:
+            monkeypatch.setattr(Shelf, "apply", fails)
+            with pytest.raises(OutcomeUnknown, match="a bug"):
+                await store.create("pods", "default", "a", pod("a"))
+            await asyncio.sleep(1)
+            assert len(ends) == 1
 
     run(story())
 
