@@ -1,0 +1,81 @@
+"""Settings: which source wins, what is refused."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from k3py.daemons.settings import (
+    AgentSettings,
+    BadSetting,
+    ServerSettings,
+    config_files,
+    describe,
+    key_of,
+    load,
+    variable_of,
+)
+
+
+def test_flags_beat_environment_beats_files_beats_defaults(tmp_path: Path) -> None:
+    main = tmp_path / "config.yaml"
+    main.write_text("port: 1\nstore: /a\nnode-name: file\ntls-san: [a.example, b.example]\n")
+    (tmp_path / "config.yaml.d").mkdir()
+    (tmp_path / "config.yaml.d/10.yaml").write_text("store: /b\n")
+    environment = {"K3PY_NODE_NAME": "environment", "K3PY_PORT": "2", "OTHER": "x"}
+    settings, origins = load(ServerSettings, {"port": 3}, environment, config_files(main))
+    assert (settings.port, settings.store, settings.node_name) == (3, "/b", "environment")
+    assert settings.tls_san == ("a.example", "b.example")
+    assert settings.bind_address == "0.0.0.0"
+    assert origins["port"].source == "--port"
+    assert origins["store"].source.endswith("10.yaml")
+    assert origins["node_name"].source == "K3PY_NODE_NAME"
+    assert origins["bind_address"].source == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prot: 1\n", "unknown setting 'prot'; did you mean 'port'?"),
+        ("xyzzy: 1\n", "unknown setting 'xyzzy'"),
+        ("port: many\n", "'many' is no number"),
+        ("port: true\n", "is no number"),
+        ("api-only: perhaps\n", "neither true nor false"),
+        ("store: [a]\n", "has to be text"),
+        ("tls-san: {a: b}\n", "has to be a list"),
+        ("- port\n", "has to be a mapping"),
+        ("a: [\n", "cannot read"),
+    ],
+)
+def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    with pytest.raises(BadSetting) as caught:
+        load(ServerSettings, {}, {}, [file])
+    assert said in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+def test_an_empty_file_is_fine(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("# nothing\n")
+    assert load(ServerSettings, {}, {}, [file])[0] == ServerSettings()
+
+
+def test_lists_may_come_from_the_environment() -> None:
+    settings, _ = load(AgentSettings, {}, {"K3PY_NODE_LABEL": "a=b, c=d"})
+    assert settings.node_label == ("a=b", "c=d")
+
+
+def test_secrets_are_never_shown() -> None:
+    _, origins = load(ServerSettings, {"token": "s3cret"}, {})
+    assert "s3cret" not in describe(origins)
+    assert "--token" in describe(origins)
+
+
+@pytest.mark.parametrize("kind", [ServerSettings, AgentSettings])
+def test_every_setting_has_a_flag_a_variable_and_a_help_text(kind: type) -> None:
+    for each in dataclasses.fields(kind):
+        assert each.metadata["help"], each.name
+        assert key_of(each.name).replace("-", "_") == each.name
+        assert variable_of(each.name).startswith("K3PY_")
