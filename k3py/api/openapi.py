@@ -24,6 +24,7 @@ _LIST_PARAMETERS = ("allowWatchBookmarks", "continue", "fieldSelector", "labelSe
 _PATCH_TYPES = ("application/json-patch+json", "application/merge-patch+json",
                 "application/strategic-merge-patch+json")  # fmt: skip
 CONTENT_TYPE = "text/plain; charset=utf-8"  # what kube-apiserver says of the index
+OLDER_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 
 
 def _parameters(names: Iterable[str]) -> list[dict[str, Any]]:
@@ -96,8 +97,28 @@ def document(kinds: list[Kind], schemas: dict[str, msgspec.Raw], version: str) -
     )
 
 
+def older_document(version: str, *, protobuf: bool) -> Response:
+    """OpenAPI v2 without definitions: kubectl asks for it before it applies a ``List``, and takes none for "unchecked".
+
+    The server checks the fields itself. The binary form is ``Document`` of github.com/google/gnostic's OpenAPIv2.proto:
+    swagger = 1, info (title = 1, version = 2) = 2.
+    """
+    if protobuf:
+        info = _text_field(1, "Kubernetes") + _text_field(2, version)
+        body = _text_field(1, "2.0") + bytes((2 << 3 | 2, len(info))) + info
+        return Response(200, body, OLDER_PROTOBUF)
+    document = {"swagger": "2.0", "info": {"title": "Kubernetes", "version": version}, "paths": {}, "definitions": {}}
+    return Response(200, msgspec.json.encode(document), "application/json")
+
+
+def _text_field(number: int, text: str) -> bytes:
+    """A short text as a protobuf field."""
+    data = text.encode()
+    return bytes((number << 3 | 2, len(data))) + data
+
+
 class OpenApi:
-    """Serves ``/openapi/v3`` and what is below it."""
+    """Serves ``/openapi/v3`` and what is below it, and an empty ``/openapi/v2``."""
 
     def __init__(self, kinds: Registry, version: str) -> None:
         self._version = version
@@ -121,8 +142,10 @@ class OpenApi:
         """The index or a document.
 
         Raises:
-            NotFound: nothing is served there; ``/openapi/v2`` is not.
+            NotFound: nothing is served there.
         """
+        if path == "/openapi/v2":
+            return older_document(self._version, protobuf="proto-openapi" in request.header(b"accept"))
         if path == "/openapi/v3":
             if self._index is None:
                 listed = {

@@ -11,6 +11,7 @@ from k3py.api.authorization import Attributes, Authorizer, refusal
 from k3py.api.discovery import Discovery
 from k3py.api.health import Health
 from k3py.api.http.messages import Answer, Request, Response
+from k3py.api.impersonation import acting_user
 from k3py.api.openapi import OpenApi
 from k3py.api.pods import PodStreams
 from k3py.api.reading import Reader
@@ -97,7 +98,7 @@ class Api:
         extra = self._extras.get((request.method, path))
         if extra is not None:
             return extra.do(request)
-        user = self._authenticator.user(request)
+        user = acting_user(self._authenticator.user(request), request, self._authorizer)
         query = request.query
         watch = is_true(query["watch"][-1]) if "watch" in query else False
         target = self._router.match(request.method, path, watch=watch)
@@ -134,7 +135,7 @@ class Api:
         if path == "/version":
             return Response(200, self._version)
         self._authorize_path(request, path, user)
-        if path == "/openapi/v3" or path.startswith("/openapi/v3/"):
+        if path in ("/openapi/v2", "/openapi/v3") or path.startswith("/openapi/v3/"):
             return self._openapi.answer(request, path)
         document = self._discovery.answer(request, path)
         if document is None:

@@ -69,6 +69,18 @@ def test_the_first_acceptable_form_wins(accept: str, version: str) -> None:
     assert accepted_version(accept) == version
 
 
+def test_the_older_openapi_says_nothing_of_any_kind() -> None:
+    async def story(world: World) -> None:
+        document = orjson.loads((await _get(world, "/openapi/v2")).body)
+        assert (document["swagger"], document["definitions"]) == ("2.0", {})
+        accept = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+        answer = await world.ask("GET", "/openapi/v2", headers={"Accept": accept})
+        assert isinstance(answer, Response)
+        assert answer.body == b"\x0a\x032.0\x12\x15\x0a\nKubernetes\x12\x07v1.36.0"
+
+    run(story)
+
+
 def test_openapi_documents_are_whole_and_cacheable() -> None:
     async def story(world: World) -> None:
         index = orjson.loads((await _get(world, "/openapi/v3")).body)["paths"]
