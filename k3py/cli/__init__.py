@@ -13,6 +13,12 @@ COMMANDS: Final = {
     "agent": "daemon_commands",
     "get": "get",
     "apply": "apply",
+    "create": "create",
+    "delete": "delete",
+    "scale": "scale",
+    "wait": "wait",
+    "logs": "logs",
+    "exec": "exec",
     "image": "image",
 }
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 import yaml
 
 from k3py.cli.app import Failure
-from k3py.objects.plain import Duplicates, load_json, load_yaml
+from k3py.objects.plain import load_json
+from k3py.objects.yaml_values import load_yaml
 
 _SEPARATOR: Final = re.compile(rb"^---(?:[ \t\r].*)?$", re.MULTILINE)
 _ONLY_COMMENTS: Final = re.compile(rb"(?:\s*(?:#[^\n]*)?(?:\n|\Z))*")
@@ -32,8 +33,8 @@ def decode_manifests(data: bytes, where: str) -> list[Manifest]:
     for number, document in enumerate(_documents(data), 1):
         place = f"{where}, document {number}" if number > 1 else where
         plain, duplicates = _load(document, place)
-        if duplicates.said:
-            raise Failure(f"cannot use {place}: {duplicates.said[0]}")
+        if duplicates:
+            raise Failure(f"cannot use {place}: {duplicates[0]}")
         if plain is not None:
             found += [Manifest(each, place) for each in _objects(plain, place)]
     return found
@@ -45,7 +46,7 @@ def _documents(data: bytes) -> Iterator[bytes]:
             yield document
 
 
-def _load(document: bytes, where: str) -> tuple[Any, Duplicates]:
+def _load(document: bytes, where: str) -> tuple[Any, list[str]]:
     if document.lstrip()[:1] == b"{":
         try:
             return load_json(document)
