@@ -29,7 +29,7 @@ from cryptography.x509.oid import NameOID
 
 from k3py.api.http.messages import Request, Response
 from k3py.api.http.server import HttpServer
-from k3py.api.http.tls import server_context
+from k3py.pki.contexts import server_context
 
 BODY = b'{"kind":"Pod","apiVersion":"v1","metadata":{"name":"web","labels":{"a":"' + b"x" * 1200 + b'"}}}'
 PATH = "/api/v1/namespaces/default/pods/web"
@@ -80,7 +80,7 @@ async def serve(what: str, folder: Path, plain: bool) -> None:
     """Serve until SIGTERM; the port is the first line of output."""
     context: ssl.SSLContext | None = None
     if not plain:
-        context = server_context(folder / "tls.crt", folder / "tls.key", folder / "tls.crt")
+        context = server_context(*(Path(folder / each).read_bytes() for each in ("tls.crt", "tls.key", "tls.crt")))
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)

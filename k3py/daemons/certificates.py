@@ -45,7 +45,6 @@ class ServerCertificate:
         self._key = new_key()
         self.pem = self._issue()
         self.context: ssl.SSLContext = server_context(self.pem, key_pem(self._key), authority.certificate_pem)
-        self.context.set_alpn_protocols(["http/1.1"])
 
     def _issue(self) -> bytes:
         return self._authority.sign_server(self._key.public_key(), self._names)

@@ -10,14 +10,17 @@ from k3py.pki.errors import BadCertificate
 
 
 def server_context(certificate_pem: bytes, key_pem: bytes, client_ca_pem: bytes) -> ssl.SSLContext:
-    """For the API: a client may show a certificate, and if it does, ``client_ca_pem`` must have issued it.
+    """For the API, HTTP/1.1 only: a client may show a certificate, and ``client_ca_pem`` must have issued it then.
 
     Raises:
         BadCertificate: something cannot be read, or the key is another certificate's.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Renegotiation lets a client make the server work for nothing; HTTP has no use for it.
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.verify_mode = ssl.CERT_OPTIONAL
+    context.set_alpn_protocols(["http/1.1"])
     # Renegotiation lets a client make the server work for nothing, and HTTP has no use for it.
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.set_alpn_protocols(["http/1.1"])

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from k3py.pki import contexts
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -66,3 +68,8 @@ class Authority:
         if pair is not None:
             context.load_cert_chain(pair.cert, pair.key)
         return context
+
+
+def server_context(cert: Path, key: Path, authority: Path) -> ssl.SSLContext:
+    """The server's TLS settings from files."""
+    return contexts.server_context(cert.read_bytes(), key.read_bytes(), authority.read_bytes())

@@ -12,8 +12,9 @@ import uvloop
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Answer, BodyWriter, Request, Response, StreamResponse
 from k3py.api.http.server import Gate, HttpServer
-from k3py.api.http.tls import renew, server_context
-from tests.api.http.certificates import Authority
+from k3py.pki.errors import BadCertificate
+from k3py.pki.rotation import install
+from tests.api.http.certificates import Authority, server_context
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 SECONDS = 10.0
@@ -91,9 +92,9 @@ def test_a_renewed_certificate_is_shown_to_new_connections_only(run: Run, tmp_pa
         try:
             kept, writer = await asyncio.open_connection("127.0.0.1", port, ssl=authority.client_context())
             assert writer.get_extra_info("ssl_object").getpeercert(True) == first.der()
-            with pytest.raises(ssl.SSLError):
-                renew(context, second.cert, first.key)
-            renew(context, second.cert, second.key)
+            with pytest.raises(BadCertificate):
+                install(context, second.cert.read_bytes(), first.key.read_bytes())
+            install(context, second.cert.read_bytes(), second.key.read_bytes())
             writer.write(GET)
             assert await answer(kept)
             _, other = await asyncio.open_connection("127.0.0.1", port, ssl=authority.client_context())

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from k3py.api.http.messages import Answer, Request, Response
 from k3py.api.http.server import HttpServer
-from k3py.api.http.tls import server_context
 from k3py.api.streams.port_forward import Connect, upgrade_port_forward
 from k3py.api.streams.remote_command import RemoteCommandOptions, Run, upgrade_remote_command
 from k3py.model.errors import NotFound
-from tests.api.http.certificates import Authority
+from tests.api.http.certificates import Authority, server_context
 
 POD = {
     "kind": "Pod",
