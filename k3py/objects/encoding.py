@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -57,7 +58,21 @@ _RESOURCE_VERSION: Final = re.compile(rb'"resourceVersion":"\d+"')
 
 def selectable_fields(kind: Kind, obj: Any) -> tuple[str, ...]:
     """The values of the kind's selectable fields, in its order, as field selectors compare them."""
-    return tuple([getter(obj) for getter in _getters(kind.type, tuple(kind.selectable))])
+    return _reader(kind.type, tuple(kind.selectable))(obj)
+
+
+Reader = Callable[[Any], tuple[str, ...]]
+
+
+@cache
+def _reader(kind: type[Wire], selectable: tuple[str, ...]) -> Reader:
+    """Reads all fields of a kind at once where no part of their paths can be absent."""
+    paths = [_attributes(kind, field) for field in selectable]
+    if len(paths) < 2 or any((kind, field) in _SPECIAL for field in selectable) or any(p[1] for p in paths):
+        getters = _getters(kind, selectable)
+        return lambda obj: tuple([getter(obj) for getter in getters])
+    values_of = attrgetter(*[".".join(attributes) for attributes, _ in paths])
+    return lambda obj: tuple([each if each.__class__ is str else _text(each) for each in values_of(obj)])
 
 
 @cache
@@ -73,15 +88,24 @@ def _event_source(event: core_v1.Event) -> str:
 _SPECIAL: Final[dict[tuple[type[Wire], str], Callable[[Any], str]]] = {(core_v1.Event, "source"): _event_source}
 
 
-def _getter(kind: type[Wire], path: str) -> Callable[[Any], str]:
+def _attributes(kind: type[Wire], path: str) -> tuple[list[str], bool]:
+    """The attributes on the way to a field, and whether one before the last may be absent."""
     attributes: list[str] = []
+    optional = False
     holder: Any = kind
-    for part in path.split("."):
+    parts = path.split(".")
+    for number, part in enumerate(parts):
         hints = fields_of(holder)
-        index = list(hints).index(part)
-        attributes.append(holder.__struct_fields__[index])
-        holder = next((arm for arm in (hints[part], *getattr(hints[part], "__args__", ())) if isinstance(arm, type)
-                       and issubclass(arm, Wire)), str)  # fmt: skip
+        attributes.append(holder.__struct_fields__[list(hints).index(part)])
+        if number + 1 < len(parts):
+            arms = get_args(hints[part]) or (hints[part],)
+            optional = optional or type(None) in arms
+            holder = next(arm for arm in arms if isinstance(arm, type) and issubclass(arm, Wire))
+    return attributes, optional
+
+
+def _getter(kind: type[Wire], path: str) -> Callable[[Any], str]:
+    attributes, _ = _attributes(kind, path)
 
     def get(obj: Any) -> str:
         value = obj

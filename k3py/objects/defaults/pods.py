@@ -50,7 +50,7 @@ def keep_ephemeral_containers(new: core_v1.Pod, old: core_v1.Pod) -> None:
     new.spec.ephemeral_containers = old.spec.ephemeral_containers
 
 
-def keep_owners(new: core_v1.Pod, old: core_v1.Pod) -> None:
+def keep_qos_class(new: core_v1.Pod, old: core_v1.Pod) -> None:
     """A status does not bring another QoS class."""
     new.status.qos_class = old.status.qos_class
 
