@@ -19,7 +19,11 @@ COMMANDS: Final = {
     "wait": "wait",
     "logs": "logs",
     "exec": "exec",
+    "cluster": "cluster",
+    "node": "node",
+    "token": "token",
     "image": "image",
+    "kubeconfig": "kubeconfig",
 }
 
 
