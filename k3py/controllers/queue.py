@@ -16,6 +16,8 @@ K = TypeVar("K", bound=Hashable)
 
 BACKOFF_FIRST_SECONDS: Final = 0.005
 BACKOFF_SECONDS_MAX: Final = 1000.0
+# What rounding leaves of a deadline would not move the clock: the key would come back in the same instant, for ever.
+DELAY_SECONDS_MIN: Final = 0.001
 # One key per object of the largest cluster we plan for (100,000 pods) with room; beyond it keys are forgotten and
 # `overflowed` asks the owner to add every key again.
 KEYS_MAX: Final = 200_000
@@ -71,7 +73,7 @@ class WorkQueue(Generic[K]):
             self.add(key)
             return
         loop = asyncio.get_running_loop()
-        due = loop.time() + seconds
+        due = loop.time() + max(seconds, DELAY_SECONDS_MIN)
         known = self._later.get(key)
         if known is not None:
             if known.when() <= due:

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 NAME: Final = "default-scheduler"
 # Large enough that the store's batches are full, small enough that the loop is held for some milliseconds only.
 BATCH_MAX: Final = 256
+# What rounding leaves of a deadline would not move the clock.
+DELAY_SECONDS_MIN: Final = 0.001
 FINISHED: Final = ("Succeeded", "Failed")
 GATED: Final = "Scheduling is blocked due to non-empty scheduling gates"
 
@@ -155,7 +157,7 @@ class Scheduler:
             due = self._queue.flush(self._clock.monotonic())
             if not len(self._queue):
                 self._wake.clear()
-                timeout = None if due is None else max(0.0, due - self._clock.monotonic())
+                timeout = None if due is None else max(DELAY_SECONDS_MIN, due - self._clock.monotonic())
                 try:
                     await asyncio.wait_for(self._wake.wait(), timeout)
                 except TimeoutError:

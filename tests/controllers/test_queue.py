@@ -77,3 +77,15 @@ def test_beyond_its_bound_it_forgets_and_says_so() -> None:
         assert len(work) == 2
 
     virtual_loop.run(story())
+
+
+def test_the_rest_that_rounding_leaves_of_a_deadline_moves_the_clock() -> None:
+    async def story() -> None:
+        loop, work = asyncio.get_running_loop(), queue()
+        await asyncio.sleep(1e6)
+        before = loop.time()
+        work.add_after("a", 1e-12)
+        assert await work.get() == "a"
+        assert loop.time() > before
+
+    virtual_loop.run(story())

@@ -16,7 +16,7 @@ from k3py.controllers.controller import Controller
 from k3py.controllers.events import EventRecorder
 from k3py.controllers.objects_writer import ObjectsWriter
 from k3py.controllers.runner import Runner
-from k3py.model.errors import AlreadyExists
+from k3py.model.errors import AlreadyExists, Problem
 from k3py.model.generated import core_v1, meta_v1
 from k3py.model.registry import KINDS
 from k3py.objects.collections import collections
@@ -206,7 +206,11 @@ class ClusterWorld:
             world.kill(server)
             return
         server.store, server.objects = store, Objects(store, world.clock, source)
-        await self._found(server.objects)
+        try:
+            await self._found(server.objects)
+        except Problem:
+            world.kill(server)
+            return
         writer = ObjectsWriter(server.objects)
         lag = world.random.choice((0.0, 0.0, 0.3))
         server.runner = self._runner_type(
