@@ -151,16 +151,14 @@ def said(action: Action) -> str:
 
 
 def kind_of(action: Action) -> type[Wire] | None:
-    """The class of object that an action writes; None for a Wake."""
+    """The class of object that an action writes; None for a Wake, and for a Tell: everybody may tell users something."""
     match action:
         case Create(made) | Update(made):
             kind: type[Wire] = type(made)
             return kind
         case Patch(where) | Delete(where):
             return where.kind
-        case Tell():
-            return core_v1.Event
-        case Wake():
+        case Tell() | Wake():
             return None
 
 

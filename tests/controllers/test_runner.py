@@ -100,7 +100,7 @@ class Plans:
     name = "tester"
     workers = 2
     reads = (Reads(Map, itself),)
-    writes = (Map, core_v1.Event)
+    writes = (Map,)
 
     def __init__(self, decide: Callable[[Key, Caches, Turn], list[Action]]) -> None:
         self.turns: list[tuple[Key, float, str]] = []
@@ -211,6 +211,15 @@ def test_what_a_controller_did_not_declare_it_may_not_write() -> None:
     runner = play(place, controller, settle)
     assert place.created == []
     assert runner.counters["tester"].failures > 1
+
+
+def test_everybody_may_tell_users_something() -> None:
+    place = Place()
+    place.put("a")
+    about = core_v1.ObjectReference(name="a", namespace="default")
+    controller = Plans(lambda key, caches, turn: [Tell(about, "Normal", "R", "m")])
+    controller.writes = ()  # type: ignore[assignment]
+    assert play(place, controller, settle).counters["tester"].failures == 0
 
 
 def test_a_controller_that_raises_backs_off_and_others_go_on() -> None:

@@ -6,6 +6,7 @@ in which (almost) nothing may be written.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -80,6 +81,18 @@ class Lagging:
         return self._store.watch(collection, namespace, since, later)
 
 
+class Alarm(logging.Handler):
+    """What controllers and scheduler did not expect is logged with its traceback, and is a violation."""
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__(logging.ERROR)
+        self._violations = violations
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.name.startswith(("k3py.controllers", "k3py.scheduler")):
+            self._violations.append(Violation(f"{record.getMessage()}: {record.exc_info[1]!r}"))
+
+
 class Server(Process):
     """A process that is, or believes to be, the leader."""
 
@@ -127,7 +140,13 @@ class ClusterWorld:
         Raises:
             Violation: what must never happen has happened, or what must happen has not.
         """
-        self.world.run(self._story())
+        alarm = Alarm(self.violations)
+        logger = logging.getLogger("k3py")
+        logger.addHandler(alarm)
+        try:
+            self.world.run(self._story())
+        finally:
+            logger.removeHandler(alarm)
 
     async def _story(self) -> None:
         tasks = [asyncio.ensure_future(each) for each in (self._supervise(), self._outages_come(), self.users.run())]
@@ -187,7 +206,7 @@ class ClusterWorld:
         """Somebody always starts a server; in chaos sometimes beside one that lives."""
         while True:
             living = [each for each in self.world.alive() if isinstance(each, Server)]
-            if not living or (self.chaos and len(living) < 2 and self.world.chance(0.05)):
+            if not living or (self.chaos and len(living) < 2 and self.world.chance(0.12)):
                 self.server_count += 1
                 server = Server(self.server_count, "server")
                 self.world.start(server, self._serve(server))

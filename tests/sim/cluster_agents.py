@@ -211,8 +211,10 @@ class Agent(Process):
 
     async def _pods(self, server: "Server") -> None:
         session = self._session
+        ends_at = self.world.loop.time() + self.world.random.uniform(2, 60)
         while True:
-            if not server.is_alive or self._session != session:
+            worn_out = self.cluster.chaos and self.world.loop.time() > ends_at
+            if not server.is_alive or self._session != session or worn_out:
                 raise Lost
             for pod in list(self.wanted.values()):
                 await self._step(server, pod)

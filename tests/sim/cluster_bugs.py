@@ -118,9 +118,9 @@ class Restless(ServiceAccountController):
 class Credulous(Agent):
     """Takes no answer for the answer that nothing is wanted."""
 
-    async def _watch(self, server: Any) -> None:
+    async def _serve(self, server: Any) -> None:
         try:
-            await super()._watch(server)
+            await super()._serve(server)
         except Lost:
             self.listed(self.host.revision, [])
             raise

@@ -40,7 +40,7 @@ class Users:
         """Chaos."""
         acts: list[Callable[[Server], Awaitable[None]]] = [
             self._deploy, self._deploy, self._scale, self._scale, self._set_image, self._set_image, self._undo,
-            self._pause, self._delete_pod, self._delete_deployment, self._owned, self._delete_owner, self._cordon,
+            self._pause, self._delete_pod, self._owned, self._delete_owner, self._delete_deployment, self._owned, self._delete_owner, self._cordon,
             self._namespace, self._service, self._relabel,
         ]  # fmt: skip
         while True:
@@ -144,12 +144,12 @@ class Users:
         await self._create(server, child)
 
     async def _delete_owner(self, server: "Server") -> None:
-        owners = [each for each in self._cluster.truth.all("configmaps") if each["metadata"]["name"] < "child-~"]
-        owners += [each for each in self._cluster.truth.all("configmaps") if "owner-" in each["metadata"]["name"]]
+        maps = self._cluster.truth.all("configmaps")
+        owners = [each for each in maps if each["metadata"]["name"].startswith("owner-")]
         if owners:
             owner = self._random.choice(owners)
             await self._delete(server, core_v1.ConfigMap, owner)
-            if self._random.random() < 0.5 and "owner-" in owner["metadata"]["name"]:
+            if self._random.random() < 0.7:  # another of the same name
                 meta = meta_v1.ObjectMeta(name=owner["metadata"]["name"], namespace=owner["metadata"]["namespace"])
                 await self._create(server, core_v1.ConfigMap(metadata=meta))
 
