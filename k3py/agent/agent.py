@@ -71,7 +71,7 @@ class Agent:
         self._failed = failed
         self._tasks = Tasks(self._part_failed)
         self._stopped = asyncio.Event()
-        measured = measured or (lambda: measure(paths.state, RUNTIME_VERSION))
+        measured = measured or (lambda: measure(paths.state, RUNTIME_VERSION, settings.addresses))
         self.node = NodeKeeper(client, settings, clock, source, measured, self._image_list, places.node)
         self._events = EventRecorder(client, clock, settings.node_name)
         self._configs = WatchedConfigs(client, clock, source, places.objects, lambda uids: self.pods.refresh(uids))
@@ -94,7 +94,7 @@ class Agent:
             handlers=Handlers(runtime),
             source=source,
         )
-        self.pods = PodLoop(shared, client, reporter, source)
+        self.pods = PodLoop(shared, client, reporter, source, self._part_failed)
         self._streams = PodStreams(self.pods, runtime, places, clock)
         self._rotation = LogRotation(runtime, clock, self.pods.running_logs)
         self._garbage = GarbageCollector(

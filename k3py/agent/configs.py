@@ -25,11 +25,14 @@ from k3py.client.reflector import Reflector
 from k3py.image.auth import Credential, parse_docker_config_json, parse_dockercfg
 from k3py.image.errors import ImageError
 from k3py.model import codec
-from k3py.model.errors import Unavailable
+from k3py.model.errors import NotFound, Problem, Unavailable
 from k3py.model.generated.core_v1 import ConfigMap, Pod, Secret
 
 log = logging.getLogger(__name__)
 
+# Each watch takes a connection, and a client has about a hundred of them. Objects beyond are read every minute or so.
+WATCHES_MAX: Final = 50
+READ_SECONDS: Final = 60.0
 # How long a pod waits for the server before what was kept is used instead.
 ANSWER_SECONDS_MAX: Final = 5.0
 
@@ -57,6 +60,7 @@ class WatchedConfigs:
         self._on_change = on_change
         self._watched: dict[Key, _Watched] = {}
         self._tasks = Tasks()
+        self._watches = 0
 
     async def objects(self, pod: Pod) -> Objects:
         """The objects that the pod refers to and that exist.
@@ -110,7 +114,12 @@ class WatchedConfigs:
         watched = self._watched.get(key)
         if watched is None:
             watched = self._watched[key] = _Watched()
-            watched.task = self._tasks.start(self._watch(key, watched), f"watch {key[0].__name__} {key[1]}/{key[2]}")
+            by_watch = self._watches < WATCHES_MAX
+            work = self._watch(key, watched) if by_watch else self._read(key, watched)
+            watched.task = self._tasks.start(work, f"watch {key[0].__name__} {key[1]}/{key[2]}")
+            if by_watch:
+                self._watches += 1
+                watched.task.add_done_callback(self._watch_ended)
         watched.users.add(pod_uid)
         if not watched.synced.is_set():
             with contextlib.suppress(TimeoutError):
@@ -123,13 +132,29 @@ class WatchedConfigs:
             raise Unavailable(f'cannot read {key[0].__name__.lower()} "{key[2]}": the server does not answer')
         return kept
 
+    def _changed(self, key: Key, watched: _Watched, value: Value | None) -> None:
+        watched.value = value
+        self._keep(key, value)
+        if watched.synced.is_set():
+            self._on_change(set(watched.users))
+
+    async def _read(self, key: Key, watched: _Watched) -> None:
+        """Follow an object without a watch."""
+        while True:
+            with contextlib.suppress(Problem):
+                value: Value | None
+                try:
+                    value = await self._client.get(key[0], key[2], key[1])
+                except NotFound:
+                    value = None
+                if value != watched.value or not watched.synced.is_set():
+                    self._changed(key, watched, value)
+                    watched.synced.set()
+            await asyncio.sleep(READ_SECONDS * (0.5 + self._source.random()))
+
     async def _watch(self, key: Key, watched: _Watched) -> None:
         def changed(change: Change[Value]) -> None:
-            gone = isinstance(change, Deleted)
-            watched.value = None if gone else change.new  # type: ignore[union-attr]
-            self._keep(key, watched.value)
-            if watched.synced.is_set():
-                self._on_change(set(watched.users))
+            self._changed(key, watched, None if isinstance(change, Deleted) else change.new)
 
         reflector: Reflector[Value] = Reflector(
             self._client,
@@ -142,6 +167,9 @@ class WatchedConfigs:
             on_synced=watched.synced.set,
         )
         await reflector.run()
+
+    def _watch_ended(self, task: asyncio.Task[None]) -> None:
+        self._watches -= 1
 
     def _file(self, key: Key) -> Path:
         return self._folder / key[1] / f"{key[0].__name__.lower()}-{key[2]}.json"

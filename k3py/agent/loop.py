@@ -40,13 +40,13 @@ class PodLoop:
         client: Client,
         reporter: PodReporter,
         source: random.Random,
-        on_contact: Callable[[bool], None] | None = None,
+        failed: Callable[[str, BaseException], None] | None = None,
     ) -> None:
         self._shared = shared
         self._reporter = reporter
         self._source = source
         self.workers: dict[str, PodWorker] = {}
-        self._tasks = Tasks()
+        self._tasks = Tasks(failed)
         self._confirming: set[str] = set()
         self._strays: dict[str, SandboxStatus] = {}
         tools = shared.tools
@@ -58,7 +58,6 @@ class PodLoop:
             source,
             field_selector=f"spec.nodeName={tools.settings.node_name}",
             on_synced=self._first_list,
-            on_contact=on_contact,
         )
 
     def find(self, namespace: str, name: str, uid: str) -> PodWorker | None:
@@ -90,6 +89,7 @@ class PodLoop:
             worker = self.workers.get(status.pod_uid)
             if worker is not None:
                 worker.container_changed(status)
+        raise RuntimeProblem("the runtime tells of no more exits")
 
     async def _follow(self) -> None:
         # A pod's record names the Node object that it came under, so that one has to be known first.

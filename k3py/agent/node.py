@@ -137,7 +137,8 @@ class NodeKeeper:
             node = await self._client.get(Node, name)
         except NotFound:
             try:
-                node = await self._client.create(node_status.new_node(name, self._measured, settings.labels))
+                new = node_status.new_node(name, self._measured, settings.labels, settings.taints)
+                node = await self._client.create(new)
             except AlreadyExists:
                 node = await self._client.get(Node, name)
         wanted = node_status.labels(name, self._measured.machine, settings.labels)

@@ -62,14 +62,16 @@ def labels(node_name: str, machine: str, extra: Mapping[str, str]) -> dict[str, 
     }
 
 
-def new_node(node_name: str, measured: Measured, extra: Mapping[str, str]) -> Node:
+def new_node(
+    node_name: str, measured: Measured, extra: Mapping[str, str], taints: Sequence[core_v1.Taint] = ()
+) -> Node:
     """The Node object that is registered."""
     meta = meta_v1.ObjectMeta(
         name=node_name,
         labels=labels(node_name, measured.machine, extra),
         annotations={"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
     )
-    return Node(metadata=meta)
+    return Node(metadata=meta, spec=core_v1.NodeSpec(taints=list(taints)))
 
 
 def capacity(measured: Measured, pods_max: int) -> dict[str, Quantity]:

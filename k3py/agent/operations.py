@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 # Kubernetes sets no bound on a postStart hook; one that takes a day is lost.
 POST_START_SECONDS_MAX: Final = 24 * 3600.0
+# After a failure that nobody foresaw.
+RETRY_SECONDS: Final = 5.0
 # The server is asked again soon: a deleted pod's name is waited for.
 REPORT_RETRY_SECONDS: Final = 1.0
 REPORT_RETRY_SECONDS_MAX: Final = 30.0
@@ -64,7 +66,7 @@ class Operations:
         name = action.operation
         if name in self._running:
             return
-        task = self._tasks.start(self._work(action), f"{name} of {self._record.uid}")
+        task = self._tasks.start(self._guarded(action), f"{name} of {self._record.uid}")
         self._running[name] = task
         task.add_done_callback(lambda done: self._ended(name, done))
 
@@ -82,6 +84,14 @@ class Operations:
 
     async def stop(self) -> None:
         await self._tasks.stop()
+
+    async def _guarded(self, action: LongAction) -> None:
+        try:
+            await self._work(action)
+        except Exception:
+            # Whatever went wrong, the plan asks for it again; the wait keeps that from being a hot loop.
+            log.exception("%s of pod %s failed, trying again", action.operation, self._record.uid)
+            await asyncio.sleep(RETRY_SECONDS)
 
     def _work(self, action: LongAction) -> Coroutine[Any, Any, None]:
         match action:
@@ -133,8 +143,8 @@ class Operations:
         before = known.trouble
         wait = trouble_wait(before.wait_seconds if before and before.reason == reason else 0.0)
         now = self._tools.clock.now()
+        # Not saved: after a crash the image is simply tried again.
         known.trouble = Trouble(reason=reason, message=message, at=now, wait_seconds=wait)
-        self._steps.save()
 
     async def _post_start(self, action: RunPostStart) -> None:
         container = self._steps.container_spec(action.container)

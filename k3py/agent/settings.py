@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from k3py.model.generated.core_v1 import Taint
 from k3py.runtime.port import Seccomp
 
 
@@ -10,7 +11,9 @@ from k3py.runtime.port import Seccomp
 class AgentSettings:
     """Everything but the ports. Times in seconds.
 
-    ``lease_seconds`` is how often the node says that it lives, ``lease_duration_seconds`` how long that holds.
+    ``taints`` are set when the node registers for the first time, ``addresses`` replace those that the
+    host would choose. ``lease_seconds`` is how often the node says that it lives, ``lease_duration_seconds`` how long
+    that holds.
     ``status_seconds`` is how often the Node's status is written even if nothing changed (kubelet: five minutes).
     ``recheck_seconds`` is the safety net under the events of runtime and server. ``parallel_pulls`` bounds disk and
     network use. ``pods_max`` is Kubernetes' own default. ``memory_reserved_bytes`` and ``cpu_reserved_milli`` are
@@ -19,6 +22,8 @@ class AgentSettings:
 
     node_name: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    taints: Sequence[Taint] = ()
+    addresses: Sequence[str] = ()
     lease_seconds: float = 10.0
     lease_duration_seconds: int = 40
     status_seconds: float = 300.0

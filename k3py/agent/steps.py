@@ -229,7 +229,6 @@ class Steps:
         known = self._record.touch(container.name)
         known.trouble = self._trouble(known.trouble, reason, message)
         self._memory.prepared.pop(container.name, None)
-        self.save()
         text = f"Error: {message}"
         self._tools.events.emit(self._pod, "Failed", text, container=container.name, warning=True)
 

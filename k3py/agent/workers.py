@@ -179,6 +179,9 @@ class PodWorker:
             log.error("pod %s does not settle", self.record.uid)
         except (RuntimeProblem, OSError) as problem:
             log.warning("a step of pod %s failed, trying again: %s", self.record.uid, problem)
+        except Exception:
+            # One pod that nobody foresaw must not cost the others their agent; what runs of it runs on.
+            log.exception("a step of pod %s failed, trying again", self.record.uid)
         return clock.now() + RETRY_SECONDS
 
     async def _carry_out(self, actions: list[Action]) -> bool:
@@ -262,8 +265,8 @@ class PodWorker:
         status = self.status()
         if status == self._reported:
             return
-        if remember_conditions(self.record, status, self._shared.tools.clock.now()):
-            self._steps.save()
+        # Not saved for its own sake: what is lost is read from the server's copy.
+        remember_conditions(self.record, status, self._shared.tools.clock.now())
         self._report = self._tasks.start(self._write(status), f"status of {self.record.uid}")
         self._report.add_done_callback(self._written)
 
