@@ -85,7 +85,7 @@ class Agent:
             places=places,
             settings=settings,
         )
-        reporter = PodReporter(client)
+        reporter = PodReporter(client, settings.node_name)
         shared = Shared(
             tools=tools,
             puller=Puller(images, self._configs, self._events, clock, settings.parallel_pulls),

@@ -223,10 +223,9 @@ class PodLoop:
     async def _certainly_gone(self, record: PodRecord, still_asked: Callable[[], bool]) -> bool:
         """Whether the server has forgotten the pod; waits for a server that does not answer, or answers nonsense."""
         backoff = Backoff(self._source, 0.25, CONFIRM_RETRY_SECONDS_MAX)
-        node_name = self._shared.tools.settings.node_name
         while still_asked():
             try:
-                if await self._reporter.is_gone(record.pod, node_name, record.node_uid):
+                if await self._reporter.is_gone(record.pod, record.node_uid):
                     return True
                 if await self._reporter.is_there(record.pod):
                     return False

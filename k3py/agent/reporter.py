@@ -4,17 +4,22 @@ from typing import Final
 
 from k3py.client.port import Client, PatchType
 from k3py.model.codec import to_plain
-from k3py.model.errors import Conflict, NotFound
+from k3py.model.errors import Conflict, Forbidden, NotFound
 from k3py.model.generated.core_v1 import Node, Pod, PodStatus
 
 FIELD_MANAGER: Final = "kubelet"
 
 
 class PodReporter:
-    """The server's side of a pod. Raises what the client raises, but for a pod that is not there."""
+    """The server's side of a pod. Raises what the client raises, but for a pod that is not there.
 
-    def __init__(self, client: Client) -> None:
+    The server refuses a node every question about a pod that is not on it, be it gone or another node's; what it does
+    answer is which pods are. So that is what ``is_there`` asks.
+    """
+
+    def __init__(self, client: Client, node_name: str) -> None:
         self._client = client
+        self._node_name = node_name
 
     async def write_status(self, pod: Pod, status: PodStatus) -> bool:
         """PATCH of ``pods/status``, with the uid as precondition; False when the server has no such pod (any more)."""
@@ -24,7 +29,7 @@ class PodReporter:
             await self._client.patch(Pod, meta.name, meta.namespace, body, PatchType.STRATEGIC, "status", FIELD_MANAGER)
         except NotFound:
             return False
-        except Conflict:
+        except (Conflict, Forbidden):
             if await self.is_there(pod):
                 raise
             return False
@@ -36,19 +41,17 @@ class PodReporter:
             await self._client.delete(Pod, meta.name, meta.namespace, grace_period_seconds=0, uid=meta.uid)
         except NotFound:
             return
-        except Conflict:
+        except (Conflict, Forbidden):
             if await self.is_there(pod):
                 raise
 
     async def is_there(self, pod: Pod) -> bool:
-        """Whether the server has this very pod. Raises Problem when it cannot be asked."""
-        try:
-            found = await self._client.get(Pod, pod.metadata.name, pod.metadata.namespace)
-        except NotFound:
-            return False
-        return found.metadata.uid == pod.metadata.uid
+        """Whether the server has this very pod on this node. Raises Problem when it cannot be asked."""
+        selector = f"spec.nodeName={self._node_name},metadata.name={pod.metadata.name}"
+        found = await self._client.list(Pod, pod.metadata.namespace, field_selector=selector)
+        return any(each.metadata.uid == pod.metadata.uid for each in found.items)
 
-    async def is_gone(self, pod: Pod, node_name: str, node_uid: str) -> bool:
+    async def is_gone(self, pod: Pod, node_uid: str) -> bool:
         """Whether the pod is certainly gone: the server does not have it, though it knows this node from before.
 
         A server that has lost its memory, or another cluster's, does not know the Node object under the uid that it had
@@ -57,7 +60,7 @@ class PodReporter:
         if await self.is_there(pod):
             return False
         try:
-            node = await self._client.get(Node, node_name)
+            node = await self._client.get(Node, self._node_name)
         except NotFound:
             return False
         return bool(node_uid) and node.metadata.uid == node_uid

@@ -10,7 +10,7 @@ import msgspec
 from k3py.base.clock import Clock, rfc3339
 from k3py.client.port import EventType, Listing, PatchType, Propagation, T, WatchEvent
 from k3py.model import codec
-from k3py.model.errors import AlreadyExists, Conflict, Expired, NotFound, Unavailable
+from k3py.model.errors import AlreadyExists, Conflict, Expired, Forbidden, NotFound, Unavailable
 from k3py.model.generated.core_v1 import Pod
 
 
@@ -86,12 +86,18 @@ class Cluster:
         if self.away:
             raise Unavailable("the server is away")
 
+    def _find(self, kind: type[Any], namespace: str, name: str) -> Any:
+        found = None if self.empty else self.objects.get((kind.__name__, namespace, name))
+        if found is None and kind is Pod:
+            raise Forbidden(f'pods "{name}" is forbidden: nodes may ask for their own pods only')
+        if found is None:
+            raise NotFound(f'{kind.__name__} "{name}" not found')
+        return found
+
     async def get(self, kind: type[T], name: str, namespace: str = "") -> T:
         await asyncio.sleep(0.001)
         self._ask("get", kind, name)
-        found = None if self.empty else self.objects.get((kind.__name__, namespace, name))
-        if found is None:
-            raise NotFound(f'{kind.__name__} "{name}" not found')
+        found = self._find(kind, namespace, name)
         result: T = copy.deepcopy(found)
         return result
 
@@ -165,9 +171,7 @@ class Cluster:
     ) -> T:
         await asyncio.sleep(0.001)
         self._ask("patch", kind, name)
-        found = None if self.empty else self.objects.get((kind.__name__, namespace, name))
-        if found is None:
-            raise NotFound(f'{kind.__name__} "{name}" not found')
+        found = self._find(kind, namespace, name)
         assert isinstance(patch, Mapping)
         uid = patch.get("metadata", {}).get("uid", found.metadata.uid)
         if uid != found.metadata.uid:
@@ -189,9 +193,7 @@ class Cluster:
     ) -> None:
         await asyncio.sleep(0.001)
         self._ask("delete", kind, name)
-        found = None if self.empty else self.objects.get((kind.__name__, namespace, name))
-        if found is None:
-            raise NotFound(f'{kind.__name__} "{name}" not found')
+        found = self._find(kind, namespace, name)
         if uid and uid != found.metadata.uid:
             raise Conflict("another object has this name")
         self.drop(found)
@@ -204,10 +206,10 @@ def _key(obj: Any) -> tuple[str, str, str]:
 def _selected(obj: Any, namespace: str, field_selector: str) -> bool:
     if namespace and obj.metadata.namespace != namespace:
         return False
-    field, _, value = field_selector.partition("=")
-    if field == "spec.nodeName":
-        return bool(obj.spec.node_name == value)
-    return field != "metadata.name" or bool(obj.metadata.name == value)
+    wanted = dict(each.split("=") for each in field_selector.split(",") if each)
+    if "spec.nodeName" in wanted and obj.spec.node_name != wanted["spec.nodeName"]:
+        return False
+    return bool(obj.metadata.name == wanted.get("metadata.name", obj.metadata.name))
 
 
 def _merge(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
