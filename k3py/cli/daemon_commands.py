@@ -12,7 +12,7 @@ import typer
 
 from k3py.base.paths import Paths
 from k3py.cli.app import app
-from k3py.daemons.process import raise_file_limit, set_up_logging
+from k3py.daemons.process import look_for_cycles_rarely, raise_file_limit, set_up_logging
 from k3py.daemons.settings import AgentSettings, ServerSettings, config_files, describe, key_of, load
 
 T = TypeVar("T", ServerSettings, AgentSettings)
@@ -45,6 +45,7 @@ def _add(name: str, kind: type[T], file: str, run: Callable[[T, Paths], Coroutin
             return
         set_up_logging(settings.log_level)
         raise_file_limit()
+        look_for_cycles_rarely()
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
