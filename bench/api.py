@@ -12,7 +12,9 @@ in the same run. The floor of the same run for the HTTP side is ``bench/http_ser
 import argparse
 import json
 import os
+import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -92,7 +94,8 @@ class Bench:
     ) -> Row:  # fmt: skip
         self._drive(connections, make, seconds=self._seconds / 4)
         before = cpu_seconds(self._server.pid)
-        done = self._drive(connections, make, seconds=self._seconds)
+        with profiled(self._server.pid, self._options.profile, f"{name}, {load}", self._seconds):
+            done = self._drive(connections, make, seconds=self._seconds)
         return self._rate_row(name, load, done, cpu_seconds(self._server.pid) - before, target, recorded)
 
     def _rate_row(
@@ -183,7 +186,8 @@ class Bench:
         rate = watching.seen / seconds
         load = f"{watchers} watchers, {changes} creates by {WATCH_WRITERS} writers"
         yield row(
-            "events to watchers", "1/s", rate, load=load, target=32_000, complete=whole, seconds=seconds, server_cpu_us_per_event=cpu / watching.seen * 1e6,
+            "events to watchers", "1/s", rate, load=load, target=32_000, complete=whole, seconds=seconds,
+            server_cpu_us_per_event=cpu / watching.seen * 1e6,
             server_share_of_its_core=cpu / seconds, **peer(rate, 32_200, PEER, RECORDED),
         )  # fmt: skip
 
@@ -192,6 +196,28 @@ class Bench:
 
     def memory(self) -> Row:
         return row("PSS of the server after all this", "MB", pss_mb(self._server.pid), load="idle")
+
+
+@contextmanager
+def profiled(pid: int, folder: Path | None, name: str, seconds: float) -> Iterator[None]:
+    """Write a raw profile (collapsed stacks) of the server while the block runs; it costs the figures a little."""
+    if folder is None:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / (re.sub(r"[^a-z0-9]+", "-", name.lower()) + ".txt")
+    spy = [
+        str(Path(sys.executable).with_name("py-spy")),
+        "record",
+        "--pid",
+        str(pid),
+        "--format",
+        "raw",
+        "--nonblocking",
+    ]
+    spy += ["--duration", str(max(1, int(seconds))), "--rate", "200", "--output", str(file)]
+    with subprocess.Popen(spy, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        yield
 
 
 READS = ("get", "list", "watch")
@@ -234,11 +260,12 @@ def main() -> None:
     parser.add_argument("--only", default=",".join((*READS, *WRITES)), help="which rows")
     parser.add_argument("--disk", type=Path, default=Path("/var/tmp"), help="a folder on a disk, for durable writes")
     parser.add_argument("--api-only", action="store_true", help="without scheduler and controllers, as the peer ran")
+    parser.add_argument("--profile", type=Path, help="write py-spy's raw profile of the server here, one file a row")
     parser.add_argument("--pods", type=int, default=5_000)
     parser.add_argument("--watchers", type=int, default=1_000)
     parser.add_argument("--changes", type=int, default=100)
     options = parser.parse_args()
-    tests = options.only.split(",")
+    tests = [each for each in (*READS, *WRITES) if each in options.only.split(",")]
     facts = host()
     cores = os.sched_getaffinity(0)
     if len(cores) > 1:

@@ -61,12 +61,17 @@ class Connection:
         self.socket.settimeout(ANSWER_SECONDS)
         self.sent_at = 0.0
         self.status = 0
-        self.body = b""
-        self._buffer = b""
-        self._end = 0
+        self._buffer = bytearray()
+        self._start = self._end = 0
+
+    @property
+    def body(self) -> bytes:
+        """The answer's body, chunked or not as it came."""
+        return bytes(self._buffer[self._start :])
 
     def send(self, request: bytes) -> None:
-        self._buffer, self._end = b"", 0
+        self._buffer.clear()
+        self._start = 0
         self.sent_at = time.perf_counter()
         self.socket.sendall(request)
 
@@ -75,35 +80,28 @@ class Connection:
         data = self.socket.recv(READ_BYTES)
         if not data:
             raise EOFError("the server closed the connection")
-        self._buffer = self._buffer + data if self._buffer else data
+        self._buffer += data
         while pending := self.socket.pending():
             self._buffer += self.socket.recv(pending)
-        return self._whole()
-
-    def _whole(self) -> bool:
-        buffer = self._buffer
-        if not self._end:
-            head = buffer.find(b"\r\n\r\n")
-            if head < 0:
-                return False
-            self.status = int(buffer[9:12])
-            lower = buffer[:head].lower()
-            at = lower.find(b"content-length:")
-            if at >= 0:
-                self._end = head + 4 + int(lower[at + 15 :].split(b"\r\n", 1)[0])
-            elif b"transfer-encoding: chunked" in lower:
-                self._end = -1
-            else:
-                self._end = head + 4
-            self._head = head + 4
-        if self._end < 0:
-            if not buffer.endswith(b"\r\n0\r\n\r\n"):
-                return False
-            self.body = buffer[self._head :]
-            return True
-        if len(buffer) < self._end:
+        if not self._start and not self._head():
             return False
-        self.body = buffer[self._head : self._end]
+        if self._end < 0:
+            return self._buffer.endswith(b"\r\n0\r\n\r\n")
+        return len(self._buffer) >= self._end
+
+    def _head(self) -> bool:
+        """Find status and length; False when the head is not whole yet."""
+        end = self._buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return False
+        self._start = end + 4
+        self.status = int(self._buffer[9:12])
+        lower = bytes(self._buffer[:end]).lower()
+        at = lower.find(b"content-length:")
+        if at >= 0:
+            self._end = self._start + int(lower[at + 15 :].split(b"\r\n", 1)[0])
+        else:
+            self._end = -1 if b"transfer-encoding: chunked" in lower else self._start
         return True
 
     def close(self) -> None:
