@@ -1,6 +1,5 @@
 """A real cluster of one's own on this host: below an own root, on an own port, and gone without a trace afterwards."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -20,7 +19,6 @@ import httpx
 from k3py.base.paths import Paths
 from k3py.client.kubeconfig import load_kubeconfig
 from k3py.daemons.process import StatusFile
-from k3py.image.service import Images
 from k3py.runtime import cgroups, kernel
 from tests.e2e import inventory
 
@@ -106,7 +104,8 @@ class Host:
         return said
 
     def import_image(self, archive: Path) -> None:
-        asyncio.run(Images(self.paths.images).import_archive(archive))
+        """``k3py image import``."""
+        self.k3py("image", "import", str(archive))
 
     def pid(self, daemon: str) -> int | None:
         """The pid of a daemon that runs."""

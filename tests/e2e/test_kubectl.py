@@ -52,9 +52,9 @@ def kubectl(shared_cluster: Cluster, namespace: str) -> Kubectl:
 
 
 def example(web_port: int) -> str:
-    """The example of ``make run``, on a port that is ours; its web server, which ignores SIGTERM, is not waited for."""
+    """The example of ``make run``, on a port that is ours; its web server ignores SIGTERM."""
     text = EXAMPLE.read_text()
-    for old, new in (("8080", str(web_port)), ("GracePeriodSeconds: 2", "GracePeriodSeconds: 0")):
+    for old, new in (("8080", str(web_port)), ("GracePeriodSeconds: 2", "GracePeriodSeconds: 1")):
         assert old in text
         text = text.replace(old, new)
     return text
