@@ -141,7 +141,7 @@ KINDS = Registry(
     Kind(apps_v1.Deployment, "deployments", short_names=["deploy"], categories=["all"], keep_generation=True,
          subresources=["scale", "status"]),
     Kind(apps_v1.ReplicaSet, "replicasets", short_names=["rs"], categories=["all"], keep_generation=True,
-         subresources=["scale", "status"], selectable=["status.replicas"]),
+         subresources=["scale", "status"]),
     Kind(discovery_v1.EndpointSlice, "endpointslices", keep_generation=True),
     Kind(coordination_v1.Lease, "leases"),
     Kind(authentication_v1.SelfSubjectReview, "selfsubjectreviews", namespaced=False, stored=False, verbs=["create"]),
