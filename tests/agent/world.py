@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,7 @@ from k3py.image.image import Freed, Image, ImageConfig
 from k3py.model.generated import core_v1, meta_v1
 from k3py.model.generated.core_v1 import Container, Pod, PodSpec
 from k3py.runtime.fake import FakeRuntime, Script
-from k3py.runtime.port import ContainerConfig, ContainerStatus, SandboxConfig
+from k3py.runtime.port import ContainerConfig, ContainerStatus, SandboxConfig, SandboxStatus
 from tests.agent.cluster import Cluster
 
 NODE = "n1"
@@ -90,23 +91,42 @@ class FakeImages:
 
 
 class Machine(FakeRuntime):
-    """A fake machine whose containers go on when the agent that started them is killed: their timers are not its."""
+    """A fake machine whose containers go on when the agent that started them is killed: their timers are not its.
+
+    Before and after each act lies a moment in which the agent may be killed: the act is not begun, or done but nobody
+    knows.
+    """
+
+    async def start_sandbox(self, config: SandboxConfig) -> SandboxStatus:
+        return await _outside(partial(super().start_sandbox, config))
+
+    async def stop_sandbox(self, pod_uid: str) -> None:
+        await _outside(partial(super().stop_sandbox, pod_uid))
+
+    async def create_container(self, pod_uid: str, config: ContainerConfig) -> str:
+        return await _outside(partial(super().create_container, pod_uid, config))
+
+    async def remove_container(self, container_id: str) -> None:
+        await _outside(partial(super().remove_container, container_id))
 
     async def start_container(self, container_id: str) -> None:
-        await _outside(super().start_container(container_id))
+        await _outside(partial(super().start_container, container_id))
 
     async def signal_container(self, container_id: str, signal: int) -> None:
-        await _outside(super().signal_container(container_id, signal))
+        await _outside(partial(super().signal_container, container_id, signal))
 
     async def stop_container(
         self, container_id: str, grace_seconds: float, signal: int | None = None
     ) -> ContainerStatus:
-        return await _outside(super().stop_container(container_id, grace_seconds, signal))
+        return await _outside(partial(super().stop_container, container_id, grace_seconds, signal))
 
 
-async def _outside(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` in nobody's life."""
-    return await asyncio.get_running_loop().create_task(work, context=Context())
+async def _outside(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Act in nobody's life."""
+    await asyncio.sleep(0)
+    result = await asyncio.get_running_loop().create_task(act(), context=Context())
+    await asyncio.sleep(0)
+    return result
 
 
 class World:
