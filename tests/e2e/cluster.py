@@ -104,7 +104,8 @@ class Host:
         return said
 
     def import_image(self, archive: Path) -> None:
-        """``k3py image import``."""
+        """``k3py image import``. The archive is remembered as ``archive``."""
+        self.archive = archive
         self.k3py("image", "import", str(archive))
 
     def pid(self, daemon: str) -> int | None:
@@ -186,6 +187,19 @@ class Cluster(Host):
     def up(self) -> Said:
         """Start whatever of the cluster does not run."""
         return self.k3py("up", "--port", str(self.port), "--node-name", self.node)
+
+    @contextlib.contextmanager
+    def server(self) -> Iterator["subprocess.Popen[bytes]"]:
+        """A server without an agent while the block runs; stopped in order then."""
+        command = [str(BINARIES / "k3py"), "server", "--port", str(self.port)]
+        process = subprocess.Popen(
+            command, env=self.environment(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(SECONDS)
 
     def kubectl(
         self, *arguments: str, code: int | None = 0, stdin: bytes = b"", seconds: float = SECONDS, release: str = "",

@@ -191,9 +191,13 @@ def test_restarts_back_off_and_show_the_last_end(shared_cluster: Cluster, namesp
 
 @pytest.mark.parametrize(
     ("policy", "script", "phase", "code"),
-    [("Never", "exit 0", "Succeeded", 0), ("Never", "exit 42", "Failed", 42), ("Never", "sh -c 'kill -9 $$'", "Failed", 137),
-     ("OnFailure", "true", "Succeeded", 0)],
-)  # fmt: skip
+    [
+        ("Never", "exit 0", "Succeeded", 0),
+        ("Never", "exit 42", "Failed", 42),
+        ("Never", "sh -c 'kill -9 $$'; exit $?", "Failed", 137),
+        ("OnFailure", "true", "Succeeded", 0),
+    ],
+)
 def test_how_pods_end(shared_cluster: Cluster, namespace: str, policy: str, script: str, phase: str, code: int) -> None:
     shared_cluster.apply(pod(namespace, "ends", f"echo why > /dev/termination-log; {script}", restartPolicy=policy))
     ended = shared_cluster.until_pod(namespace, "ends", lambda made: made["status"].get("phase") == phase, phase)
