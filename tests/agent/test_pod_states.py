@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,3 +68,16 @@ def test_what_is_not_in_the_table_cannot_happen(state: PodState, event: PodEvent
 def test_the_diagram_shows_every_move(moves: Any) -> None:
     text = diagram(moves)
     assert text.count("-->") == sum(map(len, moves.values())) + 1 + sum(not each for each in moves.values())
+
+
+def test_the_readme_shows_the_tables_as_they_are() -> None:
+    text = (Path(__file__).parents[2] / "k3py/agent/README.md").read_text()
+    assert diagram(POD_MOVES) in text
+    assert diagram(CONTAINER_MOVES) in text
+
+
+def test_the_readme_names_every_file() -> None:
+    folder = Path(__file__).parents[2] / "k3py/agent"
+    text = (folder / "README.md").read_text()
+    missing = [each.name for each in folder.glob("*.py") if f"`{each.name}`" not in text]
+    assert missing == ["__init__.py"]
