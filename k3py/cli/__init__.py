@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "create": "create",
     "delete": "delete",
     "scale": "scale",
+    "rollout": "rollout",
     "wait": "wait",
     "logs": "logs",
     "exec": "exec",
@@ -24,6 +25,7 @@ COMMANDS: Final = {
     "token": "token",
     "image": "image",
     "kubeconfig": "kubeconfig",
+    "doctor": "doctor",
 }
 
 
