@@ -151,7 +151,7 @@ def said(action: Action) -> str:
 
 
 def kind_of(action: Action) -> type[Wire] | None:
-    """The class of object that an action writes; None for a Wake, and for a Tell: everybody may tell users something."""
+    """The class of object that an action writes; None for a Wake and a Tell: everybody may tell users something."""
     match action:
         case Create(made) | Update(made):
             kind: type[Wire] = type(made)

@@ -46,6 +46,8 @@ SILENCE_SECONDS = 120.0
 # What may be written while nothing happens: chunks of revisions, a late event.
 WRITES_IN_SILENCE_MAX = 4
 SETTINGS = Settings(node_grace_seconds=16.0, startup_grace_seconds=16.0, finished_pods_max=20)
+# A leader that was overtaken learns of it at the latest then, also when it writes nothing (the lease in the bucket).
+OVERTAKEN_SECONDS_MAX = 5.0
 # An outage this long within this time justifies that a node's pods are moved.
 OUTAGE_SECONDS, OUTAGE_MEMORY_SECONDS = 8.0, 90.0
 LIMITS = Limits(batch_writes=32, batch_seconds_max=3.0)
@@ -113,6 +115,7 @@ class ClusterWorld:
         runner_type: type[Runner] = Runner,
         scheduler_type: type[Scheduler] = Scheduler,
         agent_type: type[Agent] = Agent,
+        overtaken_seconds_max: float = OVERTAKEN_SECONDS_MAX,
     ) -> None:
         self.world = World(seed, CHAOS)
         self.chaos = True
@@ -123,6 +126,7 @@ class ClusterWorld:
         self._runner_type = runner_type
         self._scheduler_type = scheduler_type
         self._agent_type = agent_type
+        self._overtaken_seconds_max = overtaken_seconds_max
         self._keys = KeyRing({"1": b"k" * 32}, "1", lambda size: self.world.random.randbytes(size))
         room = {f"n{number}": (NODE_CPU_MILLI, NODE_PODS) for number in range(NODES)}
         self.hosts = {name: Host(name, f"10.42.{number}.") for number, name in enumerate(room)}
@@ -206,7 +210,9 @@ class ClusterWorld:
         """Somebody always starts a server; in chaos sometimes beside one that lives."""
         while True:
             living = [each for each in self.world.alive() if isinstance(each, Server)]
-            if not living or (self.chaos and len(living) < 2 and self.world.chance(0.12)):
+            if not living or (self.chaos and len(living) < 2 and self.world.chance(0.25)):
+                for old in living:
+                    self.world.post(self.world.random.uniform(0, self._overtaken_seconds_max), self.world.kill, old)
                 self.server_count += 1
                 server = Server(self.server_count, "server")
                 self.world.start(server, self._serve(server))
@@ -253,12 +259,12 @@ class ClusterWorld:
             except AlreadyExists:
                 continue
 
-    def some_server(self) -> Server | None:
-        """One that serves: the last one, or now and then one that may have been overtaken."""
+    def some_server(self, any_of_them: float = 0.5) -> Server | None:
+        """One that serves: the last one, or with this probability one that may have been overtaken."""
         serving = [each for each in self.world.alive() if isinstance(each, Server) and each.is_serving]
         if not serving:
             return None
-        return self.world.random.choice(serving) if self.world.chance(0.3) else serving[-1]
+        return self.world.random.choice(serving) if self.world.chance(any_of_them) else serving[-1]
 
     # --- nodes ---
 

@@ -121,9 +121,11 @@ class Agent(Process):
 
         async def work() -> None:
             try:
-                server.objects.get(NODE, "", self.host.name)
+                known = server.objects.read(core_v1.Node, "", self.host.name)
             except NotFound:
                 await server.objects.create(NODE, "", node, WriteOptions(), self.user)
+                return
+            if is_ready(known):
                 return
             body = {"status": {"conditions": [ready_condition(self.cluster.stamp())]}}
             await server.objects.patch(
@@ -138,7 +140,7 @@ class Agent(Process):
             await self._call(server, lambda: self._renew(server))
             await asyncio.sleep(HEARTBEAT_SECONDS * self.world.random.uniform(0.8, 1.1))
             node = await self._call(server, lambda: self._read_node(server))
-            if not any(c.type == "Ready" and c.status == "True" for c in node.status.conditions):
+            if not is_ready(node):
                 await self._register(server)
 
     async def _read_node(self, server: "Server") -> core_v1.Node:
@@ -211,9 +213,8 @@ class Agent(Process):
 
     async def _pods(self, server: "Server") -> None:
         session = self._session
-        ends_at = self.world.loop.time() + self.world.random.uniform(2, 60)
         while True:
-            worn_out = self.cluster.chaos and self.world.loop.time() > ends_at
+            worn_out = self.cluster.chaos and self.world.chance(0.1)
             if not server.is_alive or self._session != session or worn_out:
                 raise Lost
             for pod in list(self.wanted.values()):
@@ -291,3 +292,7 @@ def ready_condition(stamp: str) -> dict[str, str]:
         "lastHeartbeatTime": stamp,
         "lastTransitionTime": stamp,
     }
+
+
+def is_ready(node: core_v1.Node) -> bool:
+    return any(c.type == "Ready" and c.status == "True" for c in node.status.conditions)

@@ -11,7 +11,7 @@ from k3py.model.registry import KINDS
 from k3py.model.struct import Wire
 from k3py.model.user import MASTERS, User
 from k3py.objects.options import Patch, PatchType, WriteOptions
-from tests.sim.world import Lost
+from tests.sim.world import Lost, Violation
 
 if TYPE_CHECKING:
     from tests.sim.cluster import ClusterWorld, Server
@@ -24,6 +24,9 @@ CPU_MILLI = 250
 # In peace all must fit, with a surge of one each: on five nodes five pods can have the host port.
 PEACE_REPLICAS = {"web": 2, "db": 2, "port": 1}
 NO_EXECUTE_SECONDS = 8
+INSIST_SECONDS = 60.0
+# A write makes an overtaken leader notice: users rarely ask one, so that agents have the time to meet it.
+STALE_ASKED = 0.1
 
 
 class Users:
@@ -40,12 +43,12 @@ class Users:
         """Chaos."""
         acts: list[Callable[[Server], Awaitable[None]]] = [
             self._deploy, self._deploy, self._scale, self._scale, self._set_image, self._set_image, self._undo,
-            self._pause, self._delete_pod, self._owned, self._delete_owner, self._delete_deployment, self._owned, self._delete_owner, self._cordon,
-            self._namespace, self._service, self._relabel,
+            self._pause, self._delete_pod, self._delete_deployment, self._cordon, self._namespace, self._service,
+            self._relabel, self._owned, self._owned, self._delete_owner, self._delete_owner,
         ]  # fmt: skip
         while True:
             await asyncio.sleep(self._random.uniform(0.05, 0.8))
-            server = self._cluster.some_server()
+            server = self._cluster.some_server(STALE_ASKED)
             if server is None or not self._cluster.chaos:
                 continue
             try:
@@ -71,7 +74,8 @@ class Users:
             await self._insist(lambda server, n=name, b=body: self._patch(server, core_v1.Node, "", n, b))
 
     async def _insist(self, act: "Callable[[Server], Awaitable[None]]") -> None:
-        while True:
+        until = self._world.loop.time() + INSIST_SECONDS
+        while self._world.loop.time() < until:
             server = self._cluster.some_server()
             try:
                 if server is not None:
@@ -82,6 +86,7 @@ class Users:
             except (Lost, Problem):
                 pass
             await asyncio.sleep(0.5)
+        raise Violation("nobody does what users ask for in fair weather")
 
     # --- what they do ---
 
