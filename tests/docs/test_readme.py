@@ -8,6 +8,7 @@ cluster's root.
 import os
 import random
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,11 +36,10 @@ VARYING = (
 
 
 class Session:
-    """A shell whose exports are kept from one command to the next; kubectl's cache is in ``home``."""
+    """A shell whose exports are kept from one command to the next."""
 
-    def __init__(self, host: Host, home: Path, web_port: int) -> None:
+    def __init__(self, host: Host, web_port: int) -> None:
         self._host = host
-        self._home = home
         self._web_port = web_port
         self._exports: list[str] = []
 
@@ -49,9 +49,13 @@ class Session:
         if line.startswith("export "):
             self._exports.append(line)
         script = "\n".join([*self._exports, line])
-        environment = {**self._host.environment(), "HOME": str(self._home)}
         done = subprocess.run(
-            ["bash", "-euc", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=COMMAND_SECONDS
+            ["bash", "-euc", script],
+            cwd=ROOT,
+            env=self._host.environment(),
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
         )
         assert done.returncode == 0, f"{line}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout.replace(self._host.node, "node-1").replace(str(self._web_port), str(EXAMPLE_PORT))
@@ -60,6 +64,12 @@ class Session:
         root = str(self._host.root)
         moved = re.sub(r"(?<![\w.])/(etc|run)/k3py", rf"{root}/\1/k3py", line)
         return moved.replace(str(EXAMPLE_PORT), str(self._web_port))
+
+
+def left_of(host: Host) -> inventory.Belongings:
+    """What there still is of a cluster; kubectl's caches are not its."""
+    shutil.rmtree(host.home)
+    return inventory.of_cluster(host.root)
 
 
 def is_free(port: int) -> bool:
@@ -87,8 +97,9 @@ def host() -> Iterator[Host]:
 def start_as_make_run_does(host: Host, folder: Path, web_port: int) -> None:
     """What ``tools/run.py`` does, with another port for the example."""
     archive = folder / "busybox.tar"
-    host.run([str(BINARIES / "python"), str(ROOT / "tools/busybox_image.py"), str(archive), "--name", BUSYBOX])
-    host.import_image(archive)
+    tool = [str(BINARIES / "python"), str(ROOT / "tools/busybox_image.py"), str(archive), "--name", BUSYBOX]
+    host.run(tool)
+    host.k3py("image", "import", str(archive))
     host.k3py("up")
     manifest = (ROOT / "examples/hello.yaml").read_text().replace(str(EXAMPLE_PORT), str(web_port))
     host.k3py("apply", "-f", "-", stdin=manifest.encode())
@@ -103,7 +114,7 @@ def answers(port: int) -> bool:
 def test_every_command_does_what_the_page_shows(host: Host, tmp_path: Path) -> None:
     by_make = is_free(EXAMPLE_PORT)
     web_port = EXAMPLE_PORT if by_make else free_port(random.Random())
-    session = Session(host, tmp_path, web_port)
+    session = Session(host, web_port)
     for command in SESSION:
         if command.line in RECIPES_ONLY:
             session.run(command.line.replace("make", "make --dry-run"))
@@ -111,7 +122,7 @@ def test_every_command_does_what_the_page_shows(host: Host, tmp_path: Path) -> N
             start_as_make_run_does(host, tmp_path, web_port)
         else:
             check(command, session)
-    assert not inventory.of_cluster(host.root)
+    assert not left_of(host)
 
 
 def check(command: Command, session: Session) -> None:
@@ -130,13 +141,13 @@ def test_the_session_ends_with_everything_gone() -> None:
     assert lines[-1] == "make stop"
 
 
-def test_make_run_works_on_the_example_port(host: Host, tmp_path: Path) -> None:
+def test_make_run_works_on_the_example_port(host: Host) -> None:
     if not is_free(EXAMPLE_PORT):
         pytest.skip(f"port {EXAMPLE_PORT} is in use")
-    session = Session(host, tmp_path, EXAMPLE_PORT)
+    session = Session(host, EXAMPLE_PORT)
     for _ in range(2):  # the second time changes nothing
         said = session.run("make run")
         assert "Hello from hello-" in said
         assert "What to try next" in said
     session.run("make stop")
-    assert not inventory.of_cluster(host.root)
+    assert not left_of(host)
