@@ -61,6 +61,12 @@ class _Timer(asyncio.TimerHandle):
         assert isinstance(other, _Timer)
         return (self.when(), self.order) < (other.when(), other.order)
 
+    # asyncio takes two cancelled timers of one moment for equal; the heap has to tell them apart.
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
 
 class VirtualLoop(asyncio.AbstractEventLoop):
     """The loop. ``shuffle``: tasks that are ready at the same time run in an order drawn from it; without it in the

@@ -19,6 +19,7 @@ from k3py.daemons.process import StatusFile, die, notify, until_told_to_stop
 from k3py.daemons.settings import AgentSettings, BadSetting
 from k3py.image.service import Images
 from k3py.model.errors import Unavailable
+from k3py.model.generated import core_v1
 from k3py.pki.credentials import Credentials, NodeCredentials
 from k3py.pki.rotation import keep_fresh
 from k3py.pki.tokens import JoinToken
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 # A server that is being started is there within seconds; an agent waits for it as long as it takes.
 FIRST_WAIT_SECONDS: Final = 0.2
 WAIT_SECONDS_MAX: Final = 15.0
+TAINT_EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 
 
 class Node:
@@ -112,6 +114,8 @@ class Node:
         return AgentOptions(
             node_name=self._name,
             labels=labels,
+            taints=[parse_taint(each) for each in settings.node_taint],
+            addresses=[settings.node_ip] if settings.node_ip else [],
             lease_seconds=settings.lease_seconds,
             lease_duration_seconds=max(4, round(settings.lease_seconds * 4)),
             pods_max=settings.max_pods,
@@ -152,6 +156,21 @@ def _pair(text: str, setting: str) -> tuple[str, str]:
     if not key or not separator:
         raise BadSetting(f"cannot use {setting} {text!r}: write key=value")
     return key, value
+
+
+def parse_taint(text: str) -> core_v1.Taint:
+    """A taint as ``kubectl taint`` writes it: ``key=value:Effect`` or ``key:Effect``.
+
+    Raises:
+        BadSetting: it has another form.
+    """
+    pair, separator, effect = text.rpartition(":")
+    key, _, value = pair.partition("=")
+    if not separator or not key or effect not in TAINT_EFFECTS:
+        raise BadSetting(
+            f"cannot use node-taint {text!r}: write key=value:Effect, Effect one of {', '.join(TAINT_EFFECTS)}"
+        )
+    return core_v1.Taint(key=key, value=value, effect=effect)
 
 
 async def run(settings: AgentSettings, paths: Paths) -> None:

@@ -199,3 +199,16 @@ def test_what_nobody_catches_is_kept() -> None:
     assert [str(failure["exception"]) for failure in loop.failures] == ["callback"]
     loop.close()
     assert loop.is_closed()
+
+
+def test_cancelled_timers_of_one_moment_are_told_apart() -> None:
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        timers = [loop.call_at(5.0, lambda: None) for _ in range(8)]
+        for timer in timers:
+            timer.cancel()
+        for _ in range(8):
+            loop.call_at(5.0, lambda: None)
+        await asyncio.sleep(6)
+
+    run(story())
