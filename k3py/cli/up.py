@@ -105,15 +105,19 @@ def _is_free(address: str, port: int) -> bool:
 
 
 def _agent(paths: Paths, url: str, name: str, seconds: float) -> None:
-    """Start the agent unless it runs, and wait until its node is Ready."""
+    """Start the agent unless it runs, and wait until its node is Ready.
+
+    A node that was Ready before is shown so for a while though its agent is away; so the agent itself must be there too.
+    """
     log = paths.log / "agent.log"
     process = None
-    if status_of(paths, "agent").read() is None:
+    status = status_of(paths, "agent")
+    if status.read() is None:
         typer.echo(f"Starting the agent of node {name}")
         token = paths.agent_token.read_text().strip()
         process = start_daemon(paths, "agent", ["--server", url, "--node-name", name], {"K3PY_TOKEN": token})
     ready = _Node(paths.admin_kubeconfig, name)
-    wait_for(f"node {name}", ready.is_ready, process, log, seconds)
+    wait_for(f"node {name}", lambda: status.read() and ready.is_ready(), process, log, seconds)
 
 
 class _Node:

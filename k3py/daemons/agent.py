@@ -9,6 +9,7 @@ import socket
 from typing import Final
 
 from k3py.agent.agent import Agent
+from k3py.agent.places import Places
 from k3py.agent.settings import AgentSettings as AgentOptions
 from k3py.base.backoff import Backoff
 from k3py.base.clock import Clock, SystemClock
@@ -24,6 +25,7 @@ from k3py.pki.credentials import Credentials, NodeCredentials
 from k3py.pki.rotation import keep_fresh
 from k3py.pki.tokens import JoinToken
 from k3py.proxy.client import TunnelClient
+from k3py.runtime import kernel
 from k3py.runtime.oci import OciRuntime, open_host
 
 log = logging.getLogger(__name__)
@@ -142,12 +144,13 @@ def make_runtime(paths: Paths, clock: Clock, runtime: str | None = None) -> OciR
 
 
 async def remove_all_pods(paths: Paths) -> int:
-    """Stop and remove every sandbox of this instance; how many there were."""
+    """Stop and remove every sandbox of this instance, and unmount the pods' volumes; how many there were."""
     if not (paths.agent_state / "runtime").exists():
         return 0
     runtime = make_runtime(paths, SystemClock())
     sandboxes = await runtime.list()
     await asyncio.gather(*(runtime.stop_sandbox(each.pod_uid) for each in sandboxes))
+    kernel.unmount_below(Places.of(paths).pods)
     return len(sandboxes)
 
 
