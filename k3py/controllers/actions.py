@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from k3py.model.generated import core_v1, meta_v1
-from k3py.model.registry import KINDS
 from k3py.model.struct import Wire
 
 NORMAL: Final = "Normal"
@@ -160,8 +159,3 @@ def kind_of(action: Action) -> type[Wire] | None:
             return where.kind
         case Tell() | Wake():
             return None
-
-
-def api_version(kind: type[Wire]) -> str:
-    """``apps/v1`` of a registered class."""
-    return KINDS.of(kind).api_version

@@ -94,11 +94,6 @@ class Nodes:
                 del self._homeless[node]
         return node
 
-    def node_of(self, uid: str) -> str:
-        """Where a pod is counted; empty for nowhere."""
-        known = self._where.get(uid)
-        return known[0] if known is not None else ""
-
     def __len__(self) -> int:
         return len(self.rooms)
 
