@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from k3py.base.clock import Clock
 from k3py.base.paths import Paths, write_private
 from k3py.pki.ca import CertificateAuthority, Serials
-from k3py.pki.tokens import JoinToken, new_secret, same
+from k3py.pki.tokens import JoinToken, new_secret
 from k3py.store.blobs import Blobs
 from k3py.store.bootstrap import ClusterKey, read_or_create_cluster_key
 from k3py.store.errors import CannotOpen
@@ -74,8 +74,10 @@ async def open_cluster(
         CannotOpen: the token is another cluster's, or what is there cannot be read.
         BadToken: ``given_token`` has a form that no token has.
     """
-    secret = server_secret(paths.server_token.with_name("secret"), given_token)
+    kept = paths.server_token.with_name("secret")
+    secret = server_secret(kept, given_token)
     key = await read_or_create_cluster_key(blobs, secret, random_bytes)
+    _write_once(kept, secret.encode())  # only now: a wrong token must not take the place of the right one
     authority = await _authority(blobs, key, clock, serials, random_bytes)
     cluster = Cluster(key, authority, secret)
     for path, each in ((paths.server_token, secret), (paths.agent_token, cluster.agent_secret)):
@@ -84,17 +86,16 @@ async def open_cluster(
 
 
 def server_secret(path: Path, given: str) -> str:
-    """The server token's secret: the given one, else the one kept in a file, else a new one. It is kept in the file.
+    """The server token's secret: the given one, else the one kept in a file, else a new one, which is kept there.
 
     ``given`` is a whole join token or, for the first server, a bare secret.
     """
     kept = path.read_text().strip() if path.exists() else ""
     secret = JoinToken.parse(given).secret if given.startswith("k3py1.") else given
-    if not secret:
-        secret = kept or new_secret(random.SystemRandom())
-    if not kept or not same(kept, secret):
-        write_private(path, secret.encode())
-    return secret
+    if not secret and not kept:
+        kept = new_secret(random.SystemRandom())
+        write_private(path, kept.encode())  # before a key is wrapped with it: nobody else knows it
+    return secret or kept
 
 
 def _write_once(path: Path, content: bytes) -> None:

@@ -117,7 +117,10 @@ class StatusFile:
         return dict(body) if alive else None
 
     def remove(self) -> None:
-        self._path.unlink(missing_ok=True)
+        """Remove it, unless it speaks of another process that runs: one that we could not take the place of."""
+        status = self.read()
+        if status is None or status["pid"] == os.getpid():
+            self._path.unlink(missing_ok=True)
 
 
 async def until_told_to_stop(stop: Callable[[], Awaitable[None]]) -> None:

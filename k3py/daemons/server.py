@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import random
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from k3py.api.authentication import Authenticator, StaticTokens
 from k3py.api.authorization import AnyOf, Basic, Masters
 from k3py.api.discovery import Discovery
 from k3py.api.health import GIT_VERSION, Health, version_document
-from k3py.api.http.server import HttpServer
+from k3py.api.http.server import HttpServer, bind
 from k3py.api.node_authorizer import NodeAuthorizer, NodeReferences
 from k3py.api.openapi import OpenApi
 from k3py.api.pods import PodStreams
@@ -66,6 +67,7 @@ class Server:
         self._status = StatusFile(paths.run / "server.json")
         self._hub = TunnelHub(self._clock)
         self._store: Store | None = None
+        self._listener: socket.socket | None = None
         self._http: HttpServer | None = None
         self._control: Control | None = None
         self._joining: Joining | None = None
@@ -79,6 +81,9 @@ class Server:
             CannotOpen: the store or the cluster's secrets cannot be opened.
             OSError: the address is in use.
         """
+        # All that can be refused is, before an earlier server is fenced: it goes on then.
+        authenticator = Authenticator(self._static_tokens())
+        self._listener = self._bind()
         opened = await self._open_place()
         cluster = await open_cluster(
             opened.blobs, self._paths, self._settings.token, self._clock, x509.random_serial_number
@@ -87,7 +92,7 @@ class Server:
         await store.open()
         objects = Objects(store, self._clock, self._source)
         await ensure_system_objects(objects)
-        await self._listen(store, objects, cluster)
+        self._listen(store, objects, cluster, authenticator)
         if not self._settings.api_only:
             self._control = Control(objects, self._clock, self._source, self._settings.node_monitor_grace_seconds)
             self._control.start()
@@ -107,17 +112,25 @@ class Server:
         limits = Limits(batch_window_seconds=opened.batch_window_seconds)
         return Store(opened.log, collections(), self._clock, cluster.sealer, limits=limits, on_fatal=die)
 
-    async def _listen(self, store: Store, objects: Objects, cluster: Cluster) -> None:
-        api = self._make_api(store, objects, cluster)
+    def _bind(self) -> socket.socket:
+        address, port = self._settings.bind_address, self._settings.port
+        try:
+            return bind(address, port)
+        except OSError as error:
+            raise OSError(f"cannot listen on {address}, port {port}: {error.strerror or error}") from error
+
+    def _listen(self, store: Store, objects: Objects, cluster: Cluster, authenticator: Authenticator) -> None:
+        assert self._listener is not None
+        api = self._make_api(store, objects, cluster, authenticator)
         certificate = ServerCertificate(cluster.authority, self._settings.bind_address, self._settings.tls_san)
         self._http = HttpServer(api.handle, new_audit_id=lambda: new_uid(self._source))
-        self.port = await self._http.start(self._settings.bind_address, self._settings.port, certificate.context)
+        self.port = self._http.serve(self._listener, certificate.context)
         backoff = Backoff(self._source, 1.0, 60.0)
         self._tasks.start(
             keep_fresh(certificate.pem, certificate.renew, self._clock, backoff), "renewal of the server certificate"
         )
 
-    def _make_api(self, store: Store, objects: Objects, cluster: Cluster) -> Api:
+    def _make_api(self, store: Store, objects: Objects, cluster: Cluster, authenticator: Authenticator) -> Api:
         references = NodeReferences()
         pods = store.list(KINDS.of(core_v1.Pod).plural, None)
         references.begin(pods)
@@ -128,7 +141,7 @@ class Server:
         joining.follow_deletions()
         system = f"{platform.system().lower()}/{_GO_ARCH.get(platform.machine(), platform.machine())}"
         return Api(
-            Authenticator(self._static_tokens()),
+            authenticator,
             authorizer,
             Router(KINDS),
             Discovery(KINDS),
@@ -169,6 +182,8 @@ class Server:
         await self._hub.stop()
         if self._http is not None:
             await self._http.stop(STOP_GRACE_SECONDS)
+        elif self._listener is not None:
+            self._listener.close()
         if self._store is not None:
             await self._store.close()
         self._status.remove()

@@ -15,6 +15,7 @@ import yaml
 
 T = TypeVar("T")
 SECRETS = ("token",)
+PORT_MAX = 65_535
 
 
 class BadSetting(ValueError):
@@ -42,6 +43,12 @@ class ServerSettings:
     api_only: bool = setting(False, "serve the API without scheduler and controllers")
     node_monitor_grace_seconds: float = setting(40.0, "a node silent for longer is taken for unreachable")
     log_level: str = setting("info", "debug, info, warning or error")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= PORT_MAX:
+            raise BadSetting(f"cannot use port {self.port}: ports go from 0 (any that is free) to {PORT_MAX}")
+        if not self.node_monitor_grace_seconds > 0:
+            raise BadSetting("cannot use node-monitor-grace-seconds: it has to be greater than zero")
 
 
 @dataclass(frozen=True)
@@ -146,11 +153,11 @@ def _typed(each: "dataclasses.Field[Any]", value: Any, where: str) -> Any:
         return str(value)
     assert kind in (int, float)
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
             raise ValueError
         return kind(value)
     except (TypeError, ValueError):
-        raise BadSetting(f"cannot use {where}: {value!r} is no number") from None
+        raise BadSetting(f"cannot use {where}: {value!r} is no {'whole ' if kind is int else ''}number") from None
 
 
 def _boolean(value: Any, where: str) -> bool:

@@ -25,6 +25,8 @@ from k3py.store.slate_log import SlateLog
 # enough that people do not notice.
 S3_BATCH_WINDOW_SECONDS: Final = 0.03
 
+FORGETS: Final = "the state is kept in memory: when this server ends, the cluster is forgotten"
+
 
 @dataclass
 class Opened:
@@ -47,7 +49,7 @@ async def open_place(place: Place, environment: Mapping[str, str], clock: Clock)
     """
     match place:
         case Memory():
-            return Opened(MemoryLog(), MemoryBlobs(), "memory")
+            return Opened(MemoryLog(), MemoryBlobs(), "memory", warnings=[FORGETS])
         case Folder(path):
             return await _open_folder(path)
         case S3(bucket, prefix):

@@ -43,6 +43,14 @@ def test_a_second_server_joins_with_the_server_token(tmp_path: Path) -> None:
         _open(blobs, tmp_path / "c", "another-secret")
 
 
+def test_a_wrong_token_does_not_take_the_place_of_the_right_one(tmp_path: Path) -> None:
+    blobs = MemoryBlobs()
+    first = _open(blobs, tmp_path)
+    with pytest.raises(CannotOpen, match="another server token"):
+        _open(blobs, tmp_path, "another-secret")
+    assert _open(blobs, tmp_path).server_secret == first.server_secret
+
+
 def test_the_ca_key_is_never_in_the_clear_and_damage_is_noticed(tmp_path: Path) -> None:
     async def story() -> None:
         blobs = MemoryBlobs()

@@ -56,6 +56,16 @@ def test_the_status_file_speaks_only_of_a_process_that_runs(tmp_path: Path) -> N
     status.remove()
 
 
+def test_the_status_file_of_another_process_that_runs_stays(tmp_path: Path) -> None:
+    path, init = tmp_path / "server.json", 1
+    path.write_text(json.dumps({"pid": init, "startTime": start_time(init)}))
+    StatusFile(path).remove()
+    assert path.exists()
+    path.write_text(json.dumps({"pid": init, "startTime": start_time(init) + 1}))
+    StatusFile(path).remove()
+    assert not path.exists()
+
+
 def test_a_process_that_ended_but_was_not_waited_for_does_not_run() -> None:
     process = subprocess.Popen(["true"], stdout=subprocess.PIPE)
     assert process.stdout is not None

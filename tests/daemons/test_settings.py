@@ -38,8 +38,9 @@ def test_flags_beat_environment_beats_files_beats_defaults(tmp_path: Path) -> No
     [
         ("prot: 1\n", "unknown setting 'prot'; did you mean 'port'?"),
         ("xyzzy: 1\n", "unknown setting 'xyzzy'"),
-        ("port: many\n", "'many' is no number"),
-        ("port: true\n", "is no number"),
+        ("port: many\n", "'many' is no whole number"),
+        ("port: true\n", "is no whole number"),
+        ("port: 1.5\n", "is no whole number"),
         ("api-only: perhaps\n", "neither true nor false"),
         ("store: [a]\n", "has to be text"),
         ("tls-san: {a: b}\n", "has to be a list"),
@@ -54,6 +55,19 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, said: str) -> N
         load(ServerSettings, {}, {}, [file])
     assert said in str(caught.value)
     assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fits"),
+    [("port", 65_535, True), ("port", 0, True), ("port", 65_536, False), ("port", -1, False),
+     ("node_monitor_grace_seconds", 0.0, False), ("node_monitor_grace_seconds", float("nan"), False)],
+)  # fmt: skip
+def test_numbers_have_bounds(name: str, value: float, fits: bool) -> None:
+    if fits:
+        assert getattr(load(ServerSettings, {name: value}, {})[0], name) == value
+        return
+    with pytest.raises(BadSetting, match=f"cannot use {key_of(name)}"):
+        load(ServerSettings, {name: value}, {})
 
 
 def test_an_empty_file_is_fine(tmp_path: Path) -> None:

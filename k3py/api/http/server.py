@@ -79,6 +79,26 @@ class Gate:
             del self._per_client[address]
 
 
+def bind(host: str, port: int) -> socket.socket:
+    """A socket with an address (``::`` means IPv4 too) that does not listen yet: nobody can connect.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    is_ipv6 = ":" in host
+    bound = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if is_ipv6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
+        bound.bind((host, port))
+        bound.setblocking(False)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
 class HttpServer:
     """An HTTP/1.1 server in front of one handler.
 
@@ -130,15 +150,17 @@ class HttpServer:
         Raises:
             OSError: the address cannot be bound.
         """
+        return self.serve(bind(host, port), ssl_context)
+
+    def serve(self, listener: socket.socket, ssl_context: ssl.SSLContext | None = None) -> int:
+        """Listen on a socket of ``bind``, which is ours from now on; returns its port.
+
+        Raises:
+            OSError: somebody else has begun to listen there.
+        """
         self.begin()
-        listener = socket.create_server(
-            (host, port),
-            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
-            backlog=_BACKLOG,
-            dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
-        )
-        listener.setblocking(False)
         self._sockets.append(listener)
+        listener.listen(_BACKLOG)
         self._accepting.start(self._accept(listener, ssl_context), "accept")
         bound: int = listener.getsockname()[1]
         return bound
