@@ -131,7 +131,10 @@ class Connection(asyncio.Protocol):
 
     def stop(self) -> None:
         """The server stops: idle connections close, streams are told, the rest closes after its answer."""
-        if self._phase is Phase.IDLE:
+        if self._phase is Phase.IDLE and not self._transport.get_write_buffer_size():
+            # Nothing is under way, and a client that does not read now would not answer TLS' farewell either.
+            self.abort()
+        elif self._phase is Phase.IDLE:
             self._close()
         elif self._taken is not None and self._taken.on_stop is not None:
             self._taken.on_stop()

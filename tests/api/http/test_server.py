@@ -147,6 +147,23 @@ def test_the_gate_counts_each_address_alone() -> None:
     assert (gate.count, gate.refused) == (3, 2)
 
 
+def test_stopping_does_not_wait_for_idle_clients(run: Run, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.issue("server")
+
+    async def work() -> None:
+        server = HttpServer(lambda request: Response(200, b"{}"))
+        port = await server.start("127.0.0.1", 0, server_context(pair.cert, pair.key, authority.file))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=authority.client_context())
+        writer.write(GET)
+        assert await answer(reader)
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.wait_for(server.stop(SECONDS), SECONDS / 4)
+        writer.transport.abort()
+
+    run(work())
+
+
 def test_stopping_answers_what_runs_ends_streams_and_breaks_off_the_rest(run: Run) -> None:
     async def work() -> None:
         release, running = asyncio.Event(), asyncio.Semaphore(0)
