@@ -115,7 +115,9 @@ class Host:
 
     def kill9(self, *daemons: str) -> None:
         """SIGKILL daemons at once, then see them gone."""
-        descriptors = [os.pidfd_open(pid) for pid in map(self.pid, daemons) if pid is not None]
+        pids = {name: self.pid(name) for name in daemons}
+        assert all(pids.values()), f"not all of them run: {pids}"
+        descriptors = [os.pidfd_open(pid) for pid in pids.values() if pid is not None]
         for descriptor in descriptors:
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
         until(lambda: not any(map(self.pid, daemons)), f"{daemons} killed")

@@ -125,7 +125,9 @@ def _listening() -> Iterator[tuple[str, str]]:
 def _unix_sockets() -> Iterator[tuple[str, str]]:
     for line in (PROC / "net/unix").read_text().splitlines()[1:]:
         columns = line.split(maxsplit=7)
-        yield columns[6], columns[7] if len(columns) > 7 else f"unnamed {columns[6]}"
+        name = columns[7] if len(columns) > 7 else "unnamed"
+        # conmon's name is too long for a socket's address; the one it uses instead means something to itself only.
+        yield columns[6], name if name.startswith(("/", "@")) and "/self/" not in name else f"{name} {columns[6]}"
 
 
 def _mounts() -> Iterator[str]:
