@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from http_client import Driven, Target, Watchers, drive
-from measure import Row, cpu_seconds, file_system, host, peer, percentiles, pss_mb, row
+from measure import Row, cpu_seconds, file_system, host, memory_mb, peer, percentiles, row
 from one_server import OneServer, one_server
 
 NAMESPACE = "bench"
@@ -195,7 +195,7 @@ class Bench:
         self._target.call("DELETE", f"{PODS}?labelSelector=app%3Dbench&gracePeriodSeconds=0")
 
     def memory(self) -> Row:
-        return row("PSS of the server after all this", "MB", pss_mb(self._server.pid), load="idle")
+        return row("PSS of the server after all this", "MB", memory_mb(self._server.pid, "Pss"), load="idle")
 
 
 @contextmanager

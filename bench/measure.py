@@ -59,23 +59,12 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def family(pid: int) -> list[int]:
-    """A process and its descendants."""
-    found, left = [], [pid]
-    while left:
-        each = left.pop()
-        found.append(each)
-        for task in Path(f"/proc/{each}/task").glob("*/children"):
-            left += map(int, task.read_text().split())
-    return found
-
-
-def pss_mb(pid: int) -> float:
-    """Proportional set size in MB (10^6 bytes): shared pages count in proportion to who shares them."""
+def memory_mb(pid: int, what: str) -> float:
+    """Memory of a process in MB (10^6 bytes): ``Rss``, or ``Pss``, in which shared pages count in proportion."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(f"{what}:"):
             return int(line.split()[1]) * 1024 / 1e6
-    raise ValueError(f"/proc/{pid}/smaps_rollup has no Pss line")
+    raise ValueError(f"/proc/{pid}/smaps_rollup has no line {what}")
 
 
 def file_system(folder: Path) -> str:
