@@ -34,8 +34,8 @@ contracts: ## Which part may import which
 unit: ## Tests that need no cluster
 	$(PYTHON) -m pytest -m "not long and not e2e" tests
 
-sim: ## The simulator; SIM_SEEDS=1000 for longer, SEED=n to replay one
-	$(PYTHON) -m pytest tests/sim
+sim: ## The simulator; SIM_SEEDS=5000 for longer, SEED=n to replay one
+	$(PYTHON) -m pytest tests/sim $(if $(SEED),--sim-seed $(SEED))
 
 e2e: ## Real clusters on this host
 	$(PYTHON) -m pytest -m "e2e and not long" tests

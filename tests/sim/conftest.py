@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-SHORT_FORM_SEEDS = 60
+SHORT_FORM_SEEDS = 200
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
