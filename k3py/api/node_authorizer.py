@@ -5,7 +5,7 @@ of pods, so that the question costs a look-up.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from k3py.api.authorization import Attributes
 from k3py.model import codec
@@ -124,13 +124,25 @@ class NodeAuthorizer:
 
     def __init__(self, index: NodeReferences) -> None:
         self._index = index
+        self._rules: Mapping[tuple[str, str], Callable[[str, Attributes], bool]] = {
+            ("", "nodes"): self._nodes,
+            ("", "pods"): self._pods,
+            ("", "secrets"): self._mounted,
+            ("", "configmaps"): self._mounted,
+            ("", "serviceaccounts"): self._mounted,
+            ("", "events"): _may_tell,
+            ("", "services"): _may_read,
+            ("", "namespaces"): _may_read,
+            ("coordination.k8s.io", "leases"): self._leases,
+            ("discovery.k8s.io", "endpointslices"): _may_read,
+        }
 
     def allows(self, user: User, attributes: Attributes) -> bool:
         node = user.node
         if node is None or attributes.path:
             return False
-        rule = getattr(self, f"_{attributes.resource}", None)
-        return rule is not None and bool(rule(node, attributes))
+        rule = self._rules.get((attributes.group, attributes.resource))
+        return rule is not None and rule(node, attributes)
 
     def _nodes(self, node: str, asked: Attributes) -> bool:
         if asked.verb == "create":
@@ -161,12 +173,10 @@ class NodeAuthorizer:
                 return False
         return self._index.names(node, (asked.resource, asked.namespace, name))
 
-    _secrets = _configmaps = _serviceaccounts = _mounted
 
-    def _events(self, node: str, asked: Attributes) -> bool:
-        return asked.verb in ("create", "patch", "update")
+def _may_tell(node: str, asked: Attributes) -> bool:
+    return asked.verb in ("create", "patch", "update")
 
-    def _services(self, node: str, asked: Attributes) -> bool:
-        return asked.verb in _READ
 
-    _endpointslices = _namespaces = _services
+def _may_read(node: str, asked: Attributes) -> bool:
+    return asked.verb in _READ

@@ -5,8 +5,9 @@ import pytest
 from k3py.api.authentication import NOBODY, Authenticator, StaticTokens
 from k3py.api.authorization import AnyOf, Attributes, Basic, Masters, refusal
 from k3py.api.http.messages import Request
+from k3py.api.node_authorizer import NodeAuthorizer, NodeReferences
 from k3py.model.errors import Unauthorized
-from k3py.model.user import AUTHENTICATED, MASTERS, User
+from k3py.model.user import AUTHENTICATED, MASTERS, NODES, User
 from tests.api.world import ADMIN, NODE, PODS, VIEWER, World, pod, run
 
 JANE = User("jane", (AUTHENTICATED,))
@@ -128,6 +129,24 @@ def test_a_node_may_touch_only_its_own_things() -> None:
             assert (getattr(answer, "status", 200) != 403) is allowed, (method, path)
 
     run(story)
+
+
+@pytest.mark.parametrize("resource", ["index", "mounted", "_class__", "_setattr__", "_init__", ""])
+def test_a_node_that_asks_about_resources_of_any_name_is_told_no(resource: str) -> None:
+    async def story(world: World) -> None:
+        review = {"spec": {"resourceAttributes": {"verb": "get", "namespace": "default", "resource": resource}}}
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        status, body = await world.json("POST", path, review, token=NODE)
+        assert (status, body["status"]["allowed"]) == (201, False)
+
+    run(story)
+
+
+def test_a_nodes_rights_are_for_the_groups_that_it_knows() -> None:
+    authorizer = NodeAuthorizer(NodeReferences())
+    node = User("system:node:n1", (NODES,))
+    assert authorizer.allows(node, Attributes("list", "", "services"))
+    assert not authorizer.allows(node, Attributes("list", "example.com", "services"))
 
 
 def test_a_node_forgets_what_its_deleted_pods_named() -> None:
