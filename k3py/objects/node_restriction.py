@@ -3,6 +3,7 @@
 Source: Kubernetes' NodeRestriction admission plugin and node authorizer.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from k3py.model.errors import Forbidden, forbidden
@@ -11,7 +12,23 @@ from k3py.model.registry import Kind
 from k3py.model.user import User
 from k3py.objects.collections import NODE_LEASE_NAMESPACE
 
-RESTRICTED_PREFIX: Final = "node-restriction.kubernetes.io/"
+# Kubernetes' own domains: what stands there steers schedulers and controllers, so a node sets only what describes it.
+_KUBERNETES_DOMAINS: Final = ("kubernetes.io", "k8s.io")
+_DOMAINS_OF_NODES: Final = ("kubelet.kubernetes.io", "node.kubernetes.io")
+_LABELS_OF_NODES: Final = frozenset(
+    (
+        "kubernetes.io/hostname",
+        "kubernetes.io/os",
+        "kubernetes.io/arch",
+        "topology.kubernetes.io/region",
+        "topology.kubernetes.io/zone",
+        "failure-domain.beta.kubernetes.io/region",
+        "failure-domain.beta.kubernetes.io/zone",
+        "beta.kubernetes.io/instance-type",
+        "beta.kubernetes.io/os",
+        "beta.kubernetes.io/arch",
+    )
+)
 
 
 def check_create(kind: Kind, new: Any, user: User) -> None:
@@ -87,9 +104,21 @@ def _own_lease(kind: Kind, lease: coordination_v1.Lease, user: User) -> None:
 
 
 def _check_labels(kind: Kind, name: str, changed: set[str]) -> None:
-    restricted = sorted(each for each in changed if each.startswith(RESTRICTED_PREFIX))
+    restricted = sorted(each for each in changed if not _is_free(each))
     if restricted:
         raise _cannot(kind, name, f"is not allowed to modify labels: {', '.join(restricted)}")
+
+
+def _is_free(label: str) -> bool:
+    """Whether a node may give itself a label, ``node-role.kubernetes.io/control-plane`` say: not that one."""
+    domain, slash, _ = label.rpartition("/")
+    if not slash or label in _LABELS_OF_NODES or _is_within(domain, _DOMAINS_OF_NODES):
+        return True
+    return not _is_within(domain, _KUBERNETES_DOMAINS)
+
+
+def _is_within(domain: str, parents: Iterable[str]) -> bool:
+    return any(domain == parent or domain.endswith(f".{parent}") for parent in parents)
 
 
 def _quoted(name: str | None) -> str:

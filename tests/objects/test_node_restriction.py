@@ -30,6 +30,36 @@ def test_a_node_registers_itself_with_a_taint_and_not_another():
     run(story)
 
 
+@pytest.mark.parametrize(
+    ("label", "free"),
+    [
+        ("anything", True),
+        ("example.com/rack", True),
+        ("kubernetes.io/hostname", True),
+        ("topology.kubernetes.io/zone", True),
+        ("node.kubernetes.io/instance-type", True),
+        ("sub.kubelet.kubernetes.io/x", True),
+        ("node-restriction.kubernetes.io/x", False),
+        ("node-role.kubernetes.io/control-plane", False),
+        ("kubernetes.io/role", False),
+        ("k8s.io/x", False),
+        ("notkubernetes.io/x", True),
+    ],
+)
+def test_a_node_gives_itself_no_label_that_others_trust(label, free):
+    async def story(objects):
+        mine = Plain(objects, user=NODE)
+        try:
+            await mine.create("Node", metadata={"name": "n1", "labels": {label: "x"}})
+        except errors.Forbidden as problem:
+            assert f"is not allowed to modify labels: {label}" in problem.message
+            assert not free
+        else:
+            assert free
+
+    run(story)
+
+
 def test_a_node_renews_its_own_lease():
     async def story(objects):
         leases = Plain(objects, "kube-node-lease", NODE)
