@@ -20,7 +20,16 @@ class Target:
     namespace: str = ""
     name: str = ""
     subresource: str = ""
-    rest: str = ""
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the verb goes with this path: objects are created in a collection, changed under their names, and
+        written in their namespace."""
+        if self.kind.namespaced and not self.namespace:
+            return self.verb in ("list", "watch")
+        if self.verb == "create":
+            return bool(self.name) is bool(self.subresource)
+        return bool(self.name) or self.verb in ("list", "watch", "deletecollection")
 
     @property
     def resource(self) -> str:
@@ -44,7 +53,9 @@ class Router:
 
         ``watch`` says that the query asks for a watch.
         """
-        parts = [part for part in path.split("/") if part]
+        parts = path.removeprefix("/").removesuffix("/").split("/")
+        if not all(parts):
+            return None  # a client that left out a namespace or a name must not reach what stands behind it
         if len(parts) > 2 and parts[0] == "api":
             group, version, rest = "", parts[1], parts[2:]
         elif len(parts) > 3 and parts[0] == "apis":
@@ -60,10 +71,10 @@ class Router:
             return None
         name = rest[1] if len(rest) > 1 else ""
         subresource = rest[2] if len(rest) > 2 else ""
-        if subresource and subresource not in kind.subresources:
+        if len(rest) > 3 or (subresource and subresource not in kind.subresources):
             return None
         verb = _verb(method, bool(name), watch)
-        return Target(kind, verb, namespace, name, subresource, "/".join(rest[3:]))
+        return Target(kind, verb, namespace, name, subresource)
 
 
 def _verb(method: str, named: bool, watch: bool) -> str:

@@ -119,7 +119,9 @@ class Api:
         )
         if not self._authorizer.allows(user, attributes):
             raise refusal(user, attributes)
-        if target.subresource:
+        if not target.is_served:
+            handler = None
+        elif target.subresource:
             handler = self._subresources.get((target.subresource, target.verb))
         else:
             handler = self._verbs.get(target.verb) if target.verb in kind.verbs else None

@@ -13,7 +13,7 @@ from k3py.api.reviews import Reviews
 from k3py.api.routing import Target
 from k3py.api.selection import selectors
 from k3py.model import codec
-from k3py.model.errors import BadRequest, Details, Invalid, MethodNotAllowed, RequestTooLarge
+from k3py.model.errors import BadRequest, Invalid, RequestTooLarge
 from k3py.model.generated import autoscaling_v1, core_v1, meta_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
@@ -128,8 +128,6 @@ class Writer:
 
     async def delete_collection(self, request: Request, target: Target, user: User) -> Response:
         """Delete all objects that the query selects."""
-        if target.kind.namespaced and not target.namespace:
-            raise MethodNotAllowed("the server does not allow this method on the requested resource", Details())
         labels, fields = selectors(request.query, target.kind)
         records = await self._objects.delete_collection(
             target.kind, target.namespace, _delete_options(request), user, labels, fields

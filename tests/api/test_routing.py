@@ -48,10 +48,44 @@ def test_a_path_names_a_resource(
         "/api/v1/namespaces/a/nodes",
         "/api/v1/namespaces/a/pods/p/nonsense",
         "/api/v1/namespaces/a/configmaps/c/status",
+        "/api/v1/namespaces//pods",
+        "/api/v1/namespaces/a//pods",
+        "/api/v1/namespaces/a/pods//p",
+        "/api/v1/pods//",
+        "//api/v1/pods",
+        "/api/v1/namespaces/a/pods/p/log/more",
     ],
 )
 def test_other_paths_name_none(path: str) -> None:
     assert Router(KINDS).match("GET", path, watch=False) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "served"),
+    [
+        ("GET", "/api/v1/pods", True),
+        ("GET", "/api/v1/pods/p", False),
+        ("POST", "/api/v1/pods", False),
+        ("PUT", "/api/v1/pods/p", False),
+        ("DELETE", "/api/v1/pods", False),
+        ("POST", "/api/v1/namespaces/a/pods", True),
+        ("POST", "/api/v1/namespaces/a/pods/p", False),
+        ("POST", "/api/v1/namespaces/a/pods/p/binding", True),
+        ("PUT", "/api/v1/namespaces/a/pods", False),
+        ("PATCH", "/api/v1/namespaces/a/pods", False),
+        ("DELETE", "/api/v1/namespaces/a/pods", True),
+        ("POST", "/api/v1/nodes", True),
+        ("POST", "/api/v1/nodes/n", False),
+        ("PUT", "/api/v1/nodes", False),
+        ("DELETE", "/api/v1/nodes", True),
+    ],
+)
+def test_what_is_written_has_a_name_and_a_namespace_and_what_is_created_has_none_in_the_path(
+    method: str, path: str, served: bool
+) -> None:
+    target = Router(KINDS).match(method, path, watch=False)
+    assert target is not None
+    assert target.is_served is served
 
 
 @given(st.text(alphabet="/abpodsvinmec1.%-", max_size=60))
