@@ -4,12 +4,13 @@ The node is reached through a port (the tunnel's hub in the server, a fake in te
 settled in ``model/streams``.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from k3py.api.bridge import PodConnection, bridge, copy_log, first_message
 from k3py.api.http.messages import BodyWriter, Request, Response, StreamResponse, Upgrade
-from k3py.api.routing import Target, is_true
+from k3py.api.parameters import Query, integer, is_true, last
+from k3py.api.routing import Target
 from k3py.api.streams.port_forward import Duplex, upgrade_port_forward
 from k3py.api.streams.remote_command import RemoteCommand, RemoteCommandOptions, upgrade_remote_command
 from k3py.base.clock import parse_rfc3339
@@ -19,7 +20,6 @@ from k3py.model.generated import core_v1
 from k3py.model.streams import Attach, Exec, Logs, MessageStream, PortForward, StreamRequest
 from k3py.objects.service import Objects
 
-Query = Mapping[str, list[str]]
 Pod = core_v1.Pod
 
 
@@ -76,7 +76,7 @@ class PodStreams:
     async def log(self, request: Request, target: Target) -> Response | StreamResponse:
         """What a container wrote; refused while it has not started."""
         pod, query = self._pod(target), request.query
-        container = pick_container(pod, query.get("container", [""])[-1])
+        container = pick_container(pod, last(query, "container"))
         asked = _logs_request(pod, container, query)
         if not pod.spec.node_name:
             return Response(200, b"", "text/plain")
@@ -99,7 +99,7 @@ class PodStreams:
         command = tuple(query.get("command", ()))
         if not command:
             raise BadRequest("you must specify at least one command for the container")
-        container = pick_container(pod, query.get("container", [""])[-1])
+        container = pick_container(pod, last(query, "container"))
         asked = Exec(
             namespace=pod.metadata.namespace,
             pod=pod.metadata.name,
@@ -120,7 +120,7 @@ class PodStreams:
             namespace=pod.metadata.namespace,
             pod=pod.metadata.name,
             uid=pod.metadata.uid,
-            container=pick_container(pod, request.query.get("container", [""])[-1]),
+            container=pick_container(pod, last(request.query, "container")),
             stdin=options.stdin,
             stdout=options.stdout,
             stderr=options.stderr,
@@ -160,7 +160,7 @@ class PodStreams:
 
 
 def _flag(query: Query, name: str) -> bool:
-    return is_true(query.get(name, [""])[-1])
+    return is_true(last(query, name))
 
 
 def _command_options(query: Query) -> RemoteCommandOptions:
@@ -175,22 +175,16 @@ def _command_options(query: Query) -> RemoteCommandOptions:
     return options
 
 
-def _integer(query: Query, name: str) -> int | None:
-    text = query.get(name, [""])[-1]
-    if not text:
-        return None
-    try:
-        value = int(text)
-    except ValueError:
-        raise BadRequest(f'cannot read {name}: parsing "{text}": invalid syntax') from None
-    if value < 0:
+def _count(query: Query, name: str) -> int | None:
+    value = integer(query, name)
+    if value is not None and value < 0:
         raise BadRequest(f"cannot read {name}: {value} is less than 0")
     return value
 
 
 def _logs_request(pod: Pod, container: str, query: Query) -> Logs:
-    since_time = query.get("sinceTime", [""])[-1] or None
-    since_seconds = _integer(query, "sinceSeconds")
+    since_time = last(query, "sinceTime") or None
+    since_seconds = _count(query, "sinceSeconds")
     if since_time is not None:
         if since_seconds is not None:
             raise BadRequest("at most one of sinceTime or sinceSeconds may be specified")
@@ -207,7 +201,7 @@ def _logs_request(pod: Pod, container: str, query: Query) -> Logs:
         previous=_flag(query, "previous"),
         since_seconds=since_seconds,
         since_time=since_time,
-        tail_lines=_integer(query, "tailLines"),
+        tail_lines=_count(query, "tailLines"),
         timestamps=_flag(query, "timestamps"),
-        limit_bytes=_integer(query, "limitBytes"),
+        limit_bytes=_count(query, "limitBytes"),
     )

@@ -10,9 +10,10 @@ from k3py.api import paging
 from k3py.api.columns import table
 from k3py.api.http.messages import Request, Response
 from k3py.api.negotiation import Form, Wanted, wanted
+from k3py.api.parameters import Query, integer, last
 from k3py.api.routing import Target
 from k3py.api.selection import selection
-from k3py.model.errors import BadRequest, Cause, Details, Expired, Invalid, Timeout
+from k3py.model.errors import Cause, Details, Expired, Invalid, Timeout
 from k3py.model.registry import Kind
 from k3py.objects.collections import collection_name
 from k3py.objects.service import Objects
@@ -21,6 +22,8 @@ from k3py.store.records import Listing, Record
 from k3py.store.store import Store
 
 Now = Callable[[], float]
+# No number of 64 bits has more. Python itself refuses to read very long ones.
+REVISION_DIGITS_MAX = 20
 TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list "
     "without the continue parameter."
@@ -56,8 +59,8 @@ class Reader:
         query = request.query
         if not query and form.form is Form.OBJECT and not form.yaml:
             return Response(200, self._whole(target))
-        limit = _number(query.get("limit", ["0"])[-1], "limit")
-        token = query.get("continue", [""])[-1]
+        limit = max(0, integer(query, "limit") or 0)
+        token = last(query, "continue")
         _check_versions(query, bool(token), self._store.revision)
         chosen = selection(query, target.kind, target.name)
         namespace = target.namespace or None
@@ -153,35 +156,26 @@ def respond(status: int, body: bytes, form: Wanted, headers: Sequence[tuple[str,
     return Response(status, body, headers=headers)
 
 
-def _number(text: str, name: str) -> int:
-    if not text:
-        return 0
-    try:
-        return max(0, int(text))
-    except ValueError:
-        raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax ({name})') from None
-
-
 def parse_revision(text: str) -> int:
     """A resourceVersion parameter; 0 when it is not given.
 
     Raises:
-        Invalid: it is no number.
+        Invalid: it is no number of 64 bits.
     """
     if not text:
         return 0
-    if not text.isdecimal():
-        message = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax'
+    if not (text.isascii() and text.isdecimal()) or len(text) > REVISION_DIGITS_MAX:
+        why = "value out of range" if text.isdecimal() else "invalid syntax"
+        message = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": {why}'
         raise Invalid(
             f"resourceVersion: {message}", Details(causes=(Cause("FieldValueInvalid", message, "resourceVersion"),))
         )
     return int(text)
 
 
-def _check_versions(query: Any, continued: bool, newest: int) -> None:
+def _check_versions(query: Query, continued: bool, newest: int) -> None:
     """The rules for resourceVersion and resourceVersionMatch (API Concepts, "Semantics for get and list")."""
-    text = query.get("resourceVersion", [""])[-1]
-    match = query.get("resourceVersionMatch", [""])[-1]
+    text, match = last(query, "resourceVersion"), last(query, "resourceVersionMatch")
     revision = parse_revision(text)
     problem = ""
     if match and match not in ("Exact", "NotOlderThan"):

@@ -37,11 +37,6 @@ class Target:
         return f"{self.kind.plural}/{self.subresource}" if self.subresource else self.kind.plural
 
 
-def is_true(value: str) -> bool:
-    """A boolean query parameter, as Go's ``strconv.ParseBool`` reads it; anything else counts as false."""
-    return value in ("1", "t", "T", "true", "TRUE", "True")
-
-
 class Router:
     """Finds the resource that a path names."""
 

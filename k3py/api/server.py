@@ -13,9 +13,10 @@ from k3py.api.health import Health
 from k3py.api.http.messages import Answer, Request, Response
 from k3py.api.impersonation import acting_user
 from k3py.api.openapi import OpenApi
+from k3py.api.parameters import is_true
 from k3py.api.pods import PodStreams
 from k3py.api.reading import Reader
-from k3py.api.routing import Router, Target, is_true
+from k3py.api.routing import Router, Target
 from k3py.api.watching import Watcher
 from k3py.api.writing import Writer
 from k3py.model.errors import Details, MethodNotAllowed, NotFound

@@ -6,7 +6,7 @@ far behind is cut off by the connection's bound and resumes by resourceVersion.
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -14,8 +14,9 @@ import msgspec
 from k3py.api.columns import table
 from k3py.api.http.messages import BodyWriter, Request, StreamResponse
 from k3py.api.negotiation import Form, Wanted, wanted
+from k3py.api.parameters import Query, integer, is_true, last
 from k3py.api.reading import Now, parse_revision
-from k3py.api.routing import Target, is_true
+from k3py.api.routing import Target
 from k3py.api.selection import selection
 from k3py.model.errors import Cause, Details, Expired, Invalid, Problem
 from k3py.model.registry import Kind
@@ -28,6 +29,8 @@ from k3py.store.watches import Watch
 
 # kube-apiserver closes a watch that names no timeout after 30 to 60 minutes.
 TIMEOUT_SECONDS_MIN = 1800.0
+# A client may ask for longer; event loops count milliseconds in 64 bits.
+TIMEOUT_SECONDS_MAX = 30 * 86400.0
 BOOKMARK_SECONDS = 60.0
 # Initial events are written in pieces of this many, so that a slow client is waited for.
 INITIAL_PIECE = 500
@@ -45,20 +48,20 @@ class WatchOptions:
     timeout_seconds: float
 
 
-def watch_options(query: Mapping[str, list[str]], target: Target, source: random.Random) -> WatchOptions:
+def watch_options(query: Query, target: Target, source: random.Random) -> WatchOptions:
     """The options in a query.
 
     Raises:
-        BadRequest: a selector cannot be parsed.
+        BadRequest: a selector or a number cannot be parsed.
         Invalid: sendInitialEvents and resourceVersionMatch do not go together as they have to.
     """
-    revision = parse_revision(query.get("resourceVersion", [""])[-1])
-    asked = query.get("sendInitialEvents", [""])[-1]
-    match = query.get("resourceVersionMatch", [""])[-1]
-    bookmarks = is_true(query.get("allowWatchBookmarks", [""])[-1])
+    revision = parse_revision(last(query, "resourceVersion"))
+    asked = last(query, "sendInitialEvents")
+    match = last(query, "resourceVersionMatch")
+    bookmarks = is_true(last(query, "allowWatchBookmarks"))
     _check_initial(asked, match)
-    timeout = query.get("timeoutSeconds", [""])[-1]
-    seconds = float(timeout) if timeout.isdecimal() and int(timeout) else TIMEOUT_SECONDS_MIN * (1 + source.random())
+    timeout = integer(query, "timeoutSeconds") or 0
+    usual = TIMEOUT_SECONDS_MIN * (1 + source.random())
     initial = is_true(asked) if asked else revision == 0
     return WatchOptions(
         selection(query, target.kind, target.name),
@@ -66,7 +69,7 @@ def watch_options(query: Mapping[str, list[str]], target: Target, source: random
         send_initial=initial,
         initial_bookmark=is_true(asked) and bookmarks,
         bookmarks=bookmarks,
-        timeout_seconds=seconds,
+        timeout_seconds=min(timeout, TIMEOUT_SECONDS_MAX) if timeout > 0 else usual,
     )
 
 

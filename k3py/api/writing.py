@@ -1,6 +1,6 @@
 """Create, update, patch, delete: HTTP around ``objects``."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -8,6 +8,7 @@ import yaml
 
 from k3py.api.http.messages import Request, Response
 from k3py.api.negotiation import wanted
+from k3py.api.parameters import integer, is_true, last
 from k3py.api.reading import Now, answer, render_list
 from k3py.api.reviews import Reviews
 from k3py.api.routing import Target
@@ -22,7 +23,6 @@ from k3py.objects.decode import decode_body, decode_options
 from k3py.objects.options import FieldValidation, Patch, PatchType, WriteOptions, Written, patch_type
 from k3py.objects.service import Objects
 
-Query = Mapping[str, list[str]]
 # kube-apiserver's bound for one JSON patch.
 JSON_PATCH_OPERATIONS_MAX = 10_000
 
@@ -34,7 +34,7 @@ def write_options(request: Request) -> WriteOptions:
         BadRequest, Invalid: a value is none of those that Kubernetes has.
     """
     query = request.query
-    validation = query.get("fieldValidation", [""])[-1]
+    validation = last(query, "fieldValidation")
     try:
         chosen = FieldValidation(validation) if validation else FieldValidation.WARN
     except ValueError:
@@ -56,7 +56,7 @@ def _dry_run(values: Sequence[str]) -> bool:
 
 def _manager(request: Request) -> str:
     """The field manager: what the client says, else the first word of its user agent."""
-    named = request.query.get("fieldManager", [""])[-1]
+    named = last(request.query, "fieldManager")
     return named or request.header(b"user-agent").partition("/")[0][:128]
 
 
@@ -184,22 +184,16 @@ def _delete_options(request: Request) -> meta_v1.DeleteOptions:
     """From the body, or when there is none from the query.
 
     Raises:
-        BadRequest: the body cannot be read.
+        BadRequest: the body or a number cannot be read.
         UnsupportedMediaType: its type is unknown.
     """
     if request.body:
         return decode_options(meta_v1.DeleteOptions, request.body, media_type(request))
     query = request.query
-    plain: dict[str, Any] = {}
-    for name in ("propagationPolicy",):
-        if query.get(name, [""])[-1]:
-            plain[name] = query[name][-1]
-    if query.get("dryRun"):
-        plain["dryRun"] = query["dryRun"]
-    grace = query.get("gracePeriodSeconds", [""])[-1]
-    if grace:
-        try:
-            plain["gracePeriodSeconds"] = int(grace)
-        except ValueError:
-            raise BadRequest(f'cannot read gracePeriodSeconds: parsing "{grace}": invalid syntax') from None
-    return codec.convert(meta_v1.DeleteOptions, plain)[0]
+    orphan = last(query, "orphanDependents")
+    return meta_v1.DeleteOptions(
+        grace_period_seconds=integer(query, "gracePeriodSeconds"),
+        propagation_policy=last(query, "propagationPolicy") or None,
+        orphan_dependents=is_true(orphan) if orphan else None,
+        dry_run=[each for each in query.get("dryRun", []) if each],
+    )

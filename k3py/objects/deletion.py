@@ -19,6 +19,8 @@ from k3py.objects.rules import rules_of
 from k3py.store.records import Record
 
 POD_GRACE_SECONDS: Final = 30
+# Longer than any machine lives, and its end is still a date that can be written.
+POD_GRACE_SECONDS_MAX: Final = (1 << 31) - 1
 POLICIES: Final = ("Background", "Foreground", "Orphan")
 _FINISHED: Final = ("Failed", "Succeeded")
 
@@ -124,7 +126,7 @@ def _pod_grace(pod: core_v1.Pod, options: meta_v1.DeleteOptions) -> int:
         grace = pod.spec.termination_grace_period_seconds
     if grace is None:
         return POD_GRACE_SECONDS
-    return grace if grace >= 0 else 1
+    return min(grace, POD_GRACE_SECONDS_MAX) if grace >= 0 else 1
 
 
 def _mark(meta: meta_v1.ObjectMeta, grace: int | None, now: float) -> None:

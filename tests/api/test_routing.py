@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k3py.api.routing import Router, is_true
+from k3py.api.routing import Router
 from k3py.model.registry import KINDS
 
 CASES = [  # method, path, watch -> resource, verb, namespace, name
@@ -91,8 +91,3 @@ def test_what_is_written_has_a_name_and_a_namespace_and_what_is_created_has_none
 @given(st.text(alphabet="/abpodsvinmec1.%-", max_size=60))
 def test_no_path_fails(path: str) -> None:
     Router(KINDS).match("GET", "/" + path, watch=False)
-
-
-def test_booleans_are_gos() -> None:
-    assert [is_true(each) for each in ("1", "t", "true", "True", "TRUE")] == [True] * 5
-    assert [is_true(each) for each in ("", "0", "yes", "tRUE")] == [False] * 4

@@ -4,6 +4,7 @@ import pytest
 
 from k3py.model import errors
 from k3py.model.generated.meta_v1 import DeleteOptions, Preconditions
+from k3py.objects.deletion import POD_GRACE_SECONDS_MAX
 from tests.objects.world import ADMIN, FixedClock, Plain, kind_of, run
 
 CONTAINERS = [{"name": "c", "image": "busybox"}]
@@ -51,6 +52,18 @@ def test_a_pod_on_a_node_gets_its_grace_period_and_the_agent_ends_it():
         gone(plain, "Pod", "p")
 
     run(story, clock)
+
+
+@pytest.mark.parametrize("seconds", [POD_GRACE_SECONDS_MAX + 1, 9 * 10**17])
+def test_a_grace_period_beyond_all_dates_is_cut(seconds):
+    async def story(objects):
+        plain = Plain(objects)
+        await plain.create("Pod", **pod(nodeName="n1", terminationGracePeriodSeconds=seconds))
+        answer = await plain.delete("Pod", "p")
+        assert answer["metadata"]["deletionGracePeriodSeconds"] == POD_GRACE_SECONDS_MAX
+        assert answer["metadata"]["deletionTimestamp"].startswith("2091-")
+
+    run(story)
 
 
 def test_a_finished_pod_goes_at_once():
