@@ -28,12 +28,12 @@ def idle(seconds: float, settle: float) -> list[Row]:
         time.sleep(seconds)
         taken = time.perf_counter() - begin
         rows = []
+        load = f"idle for {seconds:.0f} s, no pods"
         for daemon, pid in pids.items():
             percent = (cpu_seconds(pid) - before[daemon]) / taken * 100
-            load = f"idle for {seconds:.0f} s, no pods"
-            rows.append(
-                row(f"memory of the {daemon} (PSS)", "MB", memory_mb(pid), load=load, target=MEMORY_TARGETS_MB[daemon])
-            )
+            pss, rss = memory_mb(pid, "Pss"), memory_mb(pid, "Rss")
+            name, target = f"memory of the {daemon} (PSS)", MEMORY_TARGETS_MB[daemon]
+            rows.append(row(name, "MB", pss, load=load, target=target, rss_mb=rss))
             rows.append(row(f"{daemon}'s share of a core", "%", percent, load=load, target=SHARE_TARGET_PERCENT))
         return rows
 
