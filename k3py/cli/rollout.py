@@ -61,7 +61,7 @@ def history(deployment: Target, namespace: Namespace = "", kubeconfig: Kubeconfi
     place = namespace or session.access.namespace
     obj, found = _read(session, _target(deployment), place)
     typer.echo(f"deployment.apps/{obj['metadata']['name']} ")
-    typer.echo(Layout().format(history_rows(found)))
+    typer.echo(Layout(padding=2).format(history_rows(found)))
 
 
 @rollout.command()

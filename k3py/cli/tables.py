@@ -12,7 +12,8 @@ _CELL_ENDS: Final = "\n\r\f"  # a cell is one line; what follows is cut off
 class Layout:
     """Column widths. They are remembered and only grow, so that what a watch prints later stays in line."""
 
-    def __init__(self) -> None:
+    def __init__(self, padding: int = _PADDING) -> None:
+        self._padding = padding
         self._widths: list[int] = []
 
     def format(self, rows: Iterable[Sequence[str]]) -> str:
@@ -22,7 +23,7 @@ class Layout:
             for index, cell in enumerate(row[:-1]):
                 if index == len(self._widths):
                     self._widths.append(_CELL_WIDTH_MIN)
-                self._widths[index] = max(self._widths[index], len(cell) + _PADDING)
+                self._widths[index] = max(self._widths[index], len(cell) + self._padding)
         return "".join(self._line(row) for row in cut)
 
     def _line(self, row: Sequence[str]) -> str:

@@ -106,7 +106,7 @@ def raw_terminal() -> Iterator[None]:
     """Standard input without echo, line editing and signals of its own, so that the container sees every key."""
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
-    tty.setraw(descriptor)
+    tty.setraw(descriptor, termios.TCSANOW)  # what was typed ahead is not thrown away
     try:
         yield
     finally:

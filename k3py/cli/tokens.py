@@ -49,7 +49,7 @@ def listed(secret: Mapping[str, Any]) -> ListedToken | None:
     """The token in a Secret; None when it is none."""
     data = secret.get("data") or {}
     try:
-        values = {key: base64.b64decode(value).decode() for key, value in data.items()}
+        values = {key: base64.b64decode(value, validate=True).decode() for key, value in data.items()}
         expires = parse_rfc3339(values["expiration"]) if "expiration" in values else None
         return ListedToken(values["token-id"], expires, values.get("description", ""))
     except (KeyError, ValueError, binascii.Error):
