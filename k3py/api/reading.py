@@ -24,10 +24,11 @@ from k3py.store.store import Store
 Now = Callable[[], float]
 # No number of 64 bits has more. Python itself refuses to read very long ones.
 REVISION_DIGITS_MAX = 20
-TOO_OLD = (
+CONTINUE_TOO_OLD = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list "
     "without the continue parameter."
 )
+VERSION_TOO_OLD = "The resourceVersion for the provided list is too old."
 
 
 class Reader:
@@ -52,7 +53,7 @@ class Reader:
 
         Raises:
             BadRequest, Invalid: a parameter cannot be understood.
-            Expired: the page before is too long ago.
+            Expired: the page before is too long ago, or the exact revision asked for is.
             Timeout: a revision is asked for that has not come yet.
         """
         form = wanted(request)
@@ -60,30 +61,31 @@ class Reader:
         if not query and form.form is Form.OBJECT and not form.yaml:
             return Response(200, self._whole(target))
         limit = max(0, integer(query, "limit") or 0)
-        token = last(query, "continue")
+        token, after = last(query, "continue"), None
         _check_versions(query, bool(token), self._store.revision)
         chosen = selection(query, target.kind, target.name)
-        namespace = target.namespace or None
         if token:
             parsed = paging.parse_token(token)
             revision, after = parsed.rv, (parsed.namespace, parsed.name)
-            try:
-                records: Sequence[Record] = self._store.list_at(collection_name(target.kind), namespace, revision)
-            except TooOld:
-                raise Expired(TOO_OLD) from None
+            listing = self._listing_at(target, revision, CONTINUE_TOO_OLD)
+        elif last(query, "resourceVersionMatch") == "Exact":
+            revision = parse_revision(last(query, "resourceVersion"))
+            listing = self._listing_at(target, revision, VERSION_TOO_OLD)
         elif limit:
-            (revision, records), after = self._store.snapshot(collection_name(target.kind), namespace), None
+            revision, listing = self._store.snapshot(collection_name(target.kind), target.namespace or None)
         else:
-            records, revision, after = (
-                self._store.list(collection_name(target.kind), namespace),
-                self._store.revision,
-                None,
-            )
-        if not chosen.everything:
-            records = [each for each in records if chosen.has(each)]
+            listing = self._store.list(collection_name(target.kind), target.namespace or None)
+            revision = self._store.revision
+        records = listing if chosen.everything else [each for each in listing if chosen.has(each)]
         piece = paging.page(records, limit, after, revision, exact=chosen.everything)
         metadata = table.list_metadata(str(revision), piece.continue_token, piece.remaining)
         return render_list(target.kind, piece.records, metadata, form, self._now())
+
+    def _listing_at(self, target: Target, revision: int, too_old: str) -> Listing:
+        try:
+            return self._store.list_at(collection_name(target.kind), target.namespace or None, revision)
+        except TooOld:
+            raise Expired(too_old) from None
 
     def _whole(self, target: Target) -> bytes:
         """The plain list of everything. Its items are joined once per change of the collection."""

@@ -151,6 +151,20 @@ def test_versions_are_asked_for_by_the_rules(query: str, status: int, reason: st
     run(story)
 
 
+def test_an_exact_version_is_that_one_or_none() -> None:
+    async def story(world: World) -> None:
+        status, first = await world.json("POST", CONFIG_MAPS, config_map("a"))
+        exact = f"{CONFIG_MAPS}?resourceVersionMatch=Exact&resourceVersion={first['metadata']['resourceVersion']}"
+        status, body = await world.json("GET", exact)
+        assert (status, [each["metadata"]["name"] for each in body["items"]]) == (200, ["a"])
+        assert body["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+        await world.json("POST", CONFIG_MAPS, config_map("b"))
+        status, body = await world.json("GET", exact)
+        assert (status, body["reason"]) == (410, "Expired")
+
+    run(story)
+
+
 def test_a_table_has_the_kinds_columns() -> None:
     async def story(world: World) -> None:
         await world.json("POST", PODS, pod("p", "n1"))
