@@ -1,10 +1,9 @@
 """Create, update, patch, delete: HTTP around ``objects``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import yaml
 
 from k3py.api.http.messages import Request, Response
 from k3py.api.negotiation import wanted
@@ -20,7 +19,7 @@ from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.model.user import User
 from k3py.objects.decode import decode_body, decode_options
-from k3py.objects.options import FieldValidation, Patch, PatchType, WriteOptions, Written, patch_type
+from k3py.objects.options import FieldValidation, Patch, WriteOptions, Written, patch_type
 from k3py.objects.service import Objects
 
 # kube-apiserver's bound for one JSON patch.
@@ -166,12 +165,9 @@ BINDING = Kind(core_v1.Binding, "bindings", stored=False)
 
 
 def _patch_body(request: Request) -> Any:
-    load: Callable[[bytes], Any] = msgspec.json.decode
-    if media_type(request) == PatchType.APPLY.value:
-        load = yaml.safe_load
     try:
-        body = load(request.body)
-    except (msgspec.DecodeError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        body = msgspec.json.decode(request.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"error decoding patch: {error}") from None
     if isinstance(body, list) and len(body) > JSON_PATCH_OPERATIONS_MAX:
         raise RequestTooLarge(

@@ -89,13 +89,16 @@ class Deleted:
     gone: bool
 
 
+# Refused before anything is looked up: it may create, so that nothing is there is no answer.
+SERVER_SIDE_APPLY: Final = ("application/apply-patch+yaml", "application/apply-patch+cbor")
+
+
 class PatchType(Enum):
     """How a patch is written; the values are media types."""
 
     JSON = "application/json-patch+json"
     MERGE = "application/merge-patch+json"
     STRATEGIC = "application/strategic-merge-patch+json"
-    APPLY = "application/apply-patch+yaml"
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ def patch_type(media_type: str) -> PatchType:
     Raises:
         UnsupportedMediaType: it is none of them.
     """
+    if media_type in SERVER_SIDE_APPLY:
+        raise UnsupportedMediaType("server-side apply is not supported: use client-side apply (--server-side=false)")
     try:
         return PatchType(media_type)
     except ValueError:

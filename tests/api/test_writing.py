@@ -21,6 +21,16 @@ def deployment(name: str) -> dict[str, Any]:
     return {"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": name}, "spec": spec}
 
 
+def test_server_side_apply_is_refused_also_when_there_is_nothing_yet() -> None:
+    async def story(world: World) -> None:
+        apply = {"content-type": "application/apply-patch+yaml"}
+        status, body = await world.json("PATCH", f"{CONFIG_MAPS}/a?fieldManager=me", config_map("a"), headers=apply)
+        assert (status, body["reason"]) == (415, "UnsupportedMediaType")
+        assert "server-side apply is not supported" in body["message"]
+
+    run(story)
+
+
 def test_create_then_create_again() -> None:
     async def story(world: World) -> None:
         status, body = await world.json("POST", CONFIG_MAPS, config_map("a"))

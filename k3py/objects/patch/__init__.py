@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from k3py.model.errors import BadRequest, UnsupportedMediaType
+from k3py.model.errors import BadRequest
 from k3py.model.registry import Kind
 from k3py.objects.options import Patch, PatchType
 from k3py.objects.patch.json_patch import json_patch
@@ -16,7 +16,7 @@ def apply_patch(before: dict[str, Any], patch: Patch, kind: Kind) -> dict[str, A
     """The object, as plain JSON values, that the patch makes of ``before``.
 
     Raises:
-        BadRequest, Invalid, PatchFailed, UnsupportedMediaType: it cannot be applied.
+        BadRequest, Invalid, PatchFailed: it cannot be applied.
     """
     return apply_plain(before, patch, kind.definition)
 
@@ -37,10 +37,8 @@ def apply_plain(before: dict[str, Any], patch: Patch, definition: str) -> dict[s
         )
     elif patch.type is PatchType.MERGE:
         after = merge_patch(before, patch.body)
-    elif patch.type is PatchType.STRATEGIC:
-        after = strategic_merge(before, patch.body, definition)
     else:
-        raise UnsupportedMediaType("server-side apply is not supported: use client-side apply")
+        after = strategic_merge(before, patch.body, definition)
     if not isinstance(after, dict):
         raise BadRequest("the patch does not leave an object")
     return after
