@@ -75,7 +75,7 @@ def _print_tables(session: Session, questions: list[Question], look: Shown, erro
         heading = [headings(table["columnDefinitions"], shown)] if look.headers else []
         typer.echo(Layout().format([*heading, *rows]), nl=False)
         printed += len(rows)
-    if not printed and not any(question.asked.names for question in questions):
+    if not printed and not errors.any and not any(question.asked.names for question in questions):
         where = questions[0].namespace
         namespaced = any(question.asked.kind.namespaced for question in questions)
         print(f"No resources found{f' in {where} namespace' if where and namespaced else ''}.", file=sys.stderr)

@@ -22,6 +22,11 @@ class Errors:
         self._exit_code = 0
         self._ignore_not_found = ignore_not_found
 
+    @property
+    def any(self) -> bool:
+        """Something went wrong."""
+        return bool(self._exit_code)
+
     @contextmanager
     def kept(self) -> Iterator[None]:
         """An error inside is printed, and decides the exit code of the command if it is the first."""

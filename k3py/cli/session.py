@@ -78,6 +78,8 @@ class Session:
                 self.close()  # the server had just closed an idle connection: nothing was executed
                 response = self._send(method, path, query, body, content_type, accept)
             received = response.read(ANSWER_BYTES_MAX + 1)
+            if response.length and len(received) <= ANSWER_BYTES_MAX:
+                raise http.client.IncompleteRead(received, response.length)
         if len(received) > ANSWER_BYTES_MAX:
             raise Unavailable(
                 f"cannot use the answer of {self.access.server}{path}: more than {ANSWER_BYTES_MAX} bytes"

@@ -54,3 +54,14 @@ def k3py(arguments: list[str], folder: Path) -> "subprocess.CompletedProcess[str
     return subprocess.run(
         [sys.executable, "-m", "k3py", *arguments], capture_output=True, text=True, env=environment, timeout=60
     )
+
+
+def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text(
+        "current-context: c\n"
+        "contexts: [{name: c, context: {cluster: c}}]\n"
+        "clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}]\n"
+    )
+    done = k3py(["get", "pods", "--kubeconfig", str(config)], tmp_path)
+    assert (done.returncode, done.stderr) == (5, "error: cannot connect to https://127.0.0.1:1: Connection refused\n")
