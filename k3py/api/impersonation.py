@@ -8,6 +8,7 @@ from k3py.api.http.messages import Request
 from k3py.model.errors import BadRequest
 from k3py.model.user import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, User
 
+_PREFIX = b"impersonate-"
 _USER, _GROUP, _UID, _EXTRA = b"impersonate-user", b"impersonate-group", b"impersonate-uid", b"impersonate-extra-"
 
 
@@ -15,15 +16,15 @@ def acting_user(user: User, request: Request, authorizer: Authorizer) -> User:
     """The user that ``user`` acts as in this request: themselves, unless the request says otherwise.
 
     Raises:
-        BadRequest: a group or uid without a user's name.
+        BadRequest: one of the headers without a user's name.
         Forbidden: ``user`` may not act as this one, or not as a member of one of the groups.
     """
     headers = request.headers
-    if _USER not in headers and _GROUP not in headers and _UID not in headers:
+    if not any(key.startswith(_PREFIX) for key in headers):
         return user
     name = request.header(_USER)
     if not name:
-        raise BadRequest("cannot impersonate a group or a uid without a user: Impersonate-User is missing")
+        raise BadRequest("cannot impersonate without a user: Impersonate-User is missing")
     groups = [each.strip() for each in request.header(_GROUP).split(",") if each.strip()]
     for resource, wanted in [("users", name), *(("groups", each) for each in groups)]:
         asked = Attributes("impersonate", resource=resource, name=wanted)
