@@ -1,6 +1,7 @@
 """``k3py reset``: leave nothing of the cluster on this host."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from k3py.base.paths import Paths
 from k3py.cli.app import Failure, app
 from k3py.cli.down import stop_daemons, stop_pods
+from k3py.runtime.kernel import mount_points_below
 
 
 @app.command()
@@ -25,10 +27,23 @@ def reset(
         raise Failure("nothing was removed")
     stop_daemons(paths)
     stop_pods(paths)
+    _refuse_mounted(folders)
     for folder in folders:
         shutil.rmtree(folder)
         _remove_empty(folder.parent, paths.root)
     typer.echo(f"Removed {listed}")
+
+
+def _refuse_mounted(folders: Sequence[Path]) -> None:
+    """What is mounted may be somebody's data: a host's folder, a network's share. It is not ours to empty.
+
+    Raises:
+        Failure: the mount points; nothing was removed.
+    """
+    mountinfo = Path("/proc/self/mountinfo").read_text()
+    mounted = [point for folder in folders for point in mount_points_below(folder, mountinfo)]
+    if mounted:
+        raise Failure(f"cannot remove what is mounted: {', '.join(mounted)}; unmount it, then try again")
 
 
 def _remove_empty(folder: Path, root: Path) -> None:
