@@ -14,6 +14,7 @@ from k3py import __version__
 from k3py.daemons.settings import BadSetting
 from k3py.model.errors import Problem
 from k3py.pki.errors import PkiError
+from k3py.runtime.problems import RuntimeProblem
 from k3py.store.errors import StoreError
 
 app = typer.Typer(
@@ -73,7 +74,7 @@ def run_command(command: Callable[[], object]) -> None:
         # Whoever read our output has gone, as 'head' does. The interpreter would try again to write at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(FAILED) from None
-    except (PkiError, StoreError, OSError) as problem:
+    except (PkiError, RuntimeProblem, StoreError, OSError) as problem:
         fail(str(problem))
     except KeyboardInterrupt:
         raise SystemExit(130) from None

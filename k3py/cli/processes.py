@@ -35,7 +35,8 @@ def start_daemon(
             stdout=log,
             stderr=log,
             cwd="/",
-            env={**os.environ, **extra},
+            # A relative root would be another one from the daemon's own folder.
+            env={**os.environ, "K3PY_ROOT": str(paths.root), **extra},
             start_new_session=True,
         )
 

@@ -107,12 +107,19 @@ def _is_free(address: str, port: int) -> bool:
 def _agent(paths: Paths, url: str, name: str, seconds: float) -> None:
     """Start the agent unless it runs, and wait until its node is Ready.
 
-    A node that was Ready before is shown so for a while though its agent is away; so the agent itself must be there too.
+    A node that was Ready before is shown so for a while though its agent is away; so the agent itself must be there
+    too.
+
+    Raises:
+        Failure: the agent that runs is another node's, or the node does not become Ready.
     """
     log = paths.log / "agent.log"
     process = None
     status = status_of(paths, "agent")
-    if status.read() is None:
+    running = status.read()
+    if running is not None and running["node"] != name:
+        raise Failure(f"the agent runs as node {running['node']} already; 'k3py down' stops it")
+    if running is None:
         typer.echo(f"Starting the agent of node {name}")
         token = paths.agent_token.read_text().strip()
         process = start_daemon(paths, "agent", ["--server", url, "--node-name", name], {"K3PY_TOKEN": token})

@@ -1,0 +1,46 @@
+"""Daemons as sessions of their own."""
+
+from pathlib import Path
+
+import pytest
+
+from k3py.base.paths import Paths
+from k3py.cli.app import Failure, run_command
+from k3py.cli.processes import start_daemon
+from k3py.cli.up import _agent
+from k3py.daemons.process import StatusFile
+from k3py.runtime.problems import NotSupported
+
+SECONDS = 20.0
+
+
+def test_a_daemon_has_the_root_of_who_started_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative root is one of the caller's folder, and the daemon runs in another."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("K3PY_ROOT", "mine")
+    paths = Paths.from_environment()
+    paths.config.mkdir(parents=True)
+    (paths.config / "config.yaml").write_text("node-name: found-it\n")
+    process = start_daemon(paths, "server", ["--print-config"], {})
+    try:
+        assert process.wait(SECONDS) == 0
+    finally:
+        process.kill()
+    assert "found-it" in (paths.log / "server.log").read_text()
+
+
+def test_an_agent_of_another_name_is_not_waited_for(tmp_path: Path) -> None:
+    paths = Paths.below(tmp_path)
+    StatusFile(paths.run / "agent.json").write(node="n1")
+    with pytest.raises(Failure, match="the agent runs as node n1 already"):
+        _agent(paths, "https://127.0.0.1:1", "n2", SECONDS)
+
+
+def test_a_host_without_a_runtime_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> None:
+        raise NotSupported("no OCI runtime here")
+
+    with pytest.raises(SystemExit) as ended:
+        run_command(command)
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "error: no OCI runtime here\n"
