@@ -15,6 +15,7 @@ from one_cluster import one_cluster
 
 MEMORY_TARGETS_MB = {"server": 120, "agent": 70}
 SHARE_TARGET_PERCENT = 1.0
+NO_PEER = "none: K3s and k0s are no packages of Debian"
 
 
 def idle(seconds: float, settle: float) -> list[Row]:

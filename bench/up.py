@@ -13,6 +13,7 @@ from measure import host, row
 from one_cluster import Cluster, one_cluster
 
 TARGET_SECONDS = 3
+NO_PEER = "none: K3s and k0s are no packages of Debian"
 
 
 def timed_up(cluster: Cluster) -> float:
