@@ -97,10 +97,15 @@ class Renderer:
             return b""
         begins = not self._in_line.get(piece.channel, False)
         self._in_line[piece.channel] = not piece.final
-        head = piece.stamp + b" " if options.timestamps and begins else b""
+        head = _shown(piece.stamp) + b" " if options.timestamps and begins else b""
         data = head + piece.text + (b"\n" if piece.final else b"")
         if options.limit_bytes is not None:
             data = data[: max(0, options.limit_bytes - self._written)]
             self._written += len(data)
             self.done = self._written >= options.limit_bytes
         return data
+
+
+def _shown(stamp: bytes) -> bytes:
+    """A stamp as kubelet shows it: UTC is ``Z``, whatever the shim wrote."""
+    return stamp.removesuffix(b"+00:00") + b"Z" if stamp.endswith(b"+00:00") else stamp

@@ -83,3 +83,10 @@ def test_since_and_channels_leave_lines_out() -> None:
 def test_the_limit_is_exact(limit: int) -> None:
     pieces = [piece(b"abc"), piece(b"de"), piece(b"f")]
     assert shown(LogOptions(limit_bytes=limit), *pieces) == b"abc\nde\nf\n"[:limit]
+
+
+def test_a_stamp_in_utc_is_shown_with_z() -> None:
+    utc = LogPiece(b"2026-11-22T10:00:00.5+00:00", 0, Channel.STDOUT, True, b"x")
+    local = LogPiece(b"2026-11-22T12:00:00.5+02:00", 0, Channel.STDOUT, True, b"y")
+    shown_lines = shown(LogOptions(timestamps=True), utc, local)
+    assert shown_lines == b"2026-11-22T10:00:00.5Z x\n2026-11-22T12:00:00.5+02:00 y\n"
