@@ -168,7 +168,7 @@ class Cgroups:
         """The pids in the cgroup and below it, in any tree."""
         found: set[int] = set()
         for tree in self.layout.trees:
-            for folder, _, _ in os.walk(tree / path):
+            for folder, _, _ in os.walk(tree / path, onerror=_only_gone):
                 found.update(int(pid) for pid in _read(Path(folder) / "cgroup.procs").split())
         return found - {0}
 
@@ -297,8 +297,15 @@ def _read(file: Path) -> str:
     """The file's text, empty when it is gone or not readable (a cgroup may vanish while it is read)."""
     try:
         return file.read_text()
-    except OSError:
+    except OSError as problem:
+        _only_gone(problem)
         return ""
+
+
+def _only_gone(problem: OSError) -> None:
+    """Let pass what a cgroup that vanishes or lacks a file causes. Raises the problem when we could not look at all."""
+    if problem.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+        raise problem
 
 
 def _write_if_there(file: Path, text: str) -> None:

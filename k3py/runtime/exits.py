@@ -6,6 +6,7 @@ from then on. Nothing is polled.
 
 import asyncio
 import contextlib
+import logging
 import os
 import weakref
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,8 @@ from k3py.runtime import kernel
 from k3py.runtime.port import ContainerState, ContainerStatus, NoSuchContainer
 from k3py.runtime.processes import open_pidfd
 from k3py.runtime.records import ContainerRecord, Records
+
+log = logging.getLogger(__name__)
 
 INOTIFY_READ_BYTES = 64 * 1024
 
@@ -138,9 +141,14 @@ class ExitWatch:
     def _watch_process(self, record: ContainerRecord) -> None:
         """Wake when conmon ends, or, when it has, when the container's own process does."""
         loop = asyncio.get_running_loop()
-        descriptor = open_pidfd(record.conmon)
-        if descriptor is None:
-            descriptor = open_pidfd(record.process)
+        try:
+            descriptor = open_pidfd(record.conmon)
+            if descriptor is None:
+                descriptor = open_pidfd(record.process)
+        except OSError as problem:
+            # The exit file tells of the end nevertheless; only a conmon that is killed goes unnoticed for a while.
+            log.warning("cannot watch the processes of container %s: %s", record.id, problem)
+            return
         if descriptor is None:
             loop.call_soon(self._look, record.id)
             return

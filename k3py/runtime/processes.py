@@ -4,6 +4,7 @@ Signals go through a pidfd that was opened first and compared afterwards, so the
 """
 
 import asyncio
+import errno
 import os
 import signal
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+# pidfd_open(2) of a number that no process has, or that a thread has by now (kernels differ in how they say that).
+_NO_SUCH_PROCESS = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,15 @@ def parse_start_ticks(stat: bytes) -> tuple[str, int]:
 
 
 def identify(pid: int) -> Identity | None:
-    """The identity of the process that has the number now; None when there is none (or only its remains)."""
+    """The identity of the process that has the number now; None when there is none (or only its remains).
+
+    Raises OSError when that cannot be found out (no descriptor is free, say): a process not seen is not one that ended.
+    """
     if pid <= 0:
         return None
     try:
         state, ticks = parse_start_ticks((PROC / str(pid) / "stat").read_bytes())
-    except (OSError, ValueError):
+    except (FileNotFoundError, ProcessLookupError, ValueError):
         return None
     return None if state in "ZX" else Identity(pid, ticks, boot_id())
 
@@ -57,14 +63,24 @@ def is_alive(identity: Identity) -> bool:
 
 
 def open_pidfd(identity: Identity) -> int | None:
-    """A pidfd of exactly that process, to be closed by the caller; None when it has ended."""
+    """A pidfd of exactly that process, to be closed by the caller; None when it has ended.
+
+    Raises OSError when that cannot be found out.
+    """
     if identity.pid <= 0:
         return None
     try:
         descriptor = os.pidfd_open(identity.pid)
-    except OSError:
-        return None
-    if is_alive(identity):
+    except OSError as problem:
+        if problem.errno in _NO_SUCH_PROCESS:
+            return None
+        raise
+    try:
+        alive = is_alive(identity)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    if alive:
         return descriptor
     os.close(descriptor)
     return None

@@ -107,7 +107,10 @@ def checked_name(name: str) -> str:
 
 
 class Records:
-    """The files of one instance. Reading never fails for a torn or foreign file: that one counts as not there."""
+    """The files of one instance. Reading never fails for a torn or foreign file: that one counts as not there.
+
+    A file that cannot be looked at now (no descriptor is free, the disk fails) raises OSError: it may well be there.
+    """
 
     def __init__(self, state: Path, run: Path) -> None:
         self.state = state
@@ -162,7 +165,7 @@ class Records:
         file = self.exits / checked_name(container_id)
         try:
             return Exit(int(file.read_text()[:16]), file.stat().st_mtime)
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return None
 
     def oom_seen(self, record: ContainerRecord) -> bool:
@@ -174,7 +177,7 @@ def _read(file: Path, kind: type[R]) -> R | None:
     try:
         with file.open("rb") as opened:
             return msgspec.json.decode(opened.read(RECORD_BYTES_MAX), type=kind)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -1,12 +1,14 @@
 """Parts too small for a file of their own each: sysctls, overlay, pause, processes, conmon's and runtimes' words."""
 
 import asyncio
+import errno
 import os
 import platform
+import resource
 import signal
 import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k3py.runtime import conmon, exec_shim, kernel
+from k3py.runtime.cgroups import Cgroups, Layout
 from k3py.runtime.exec import start_failure
 from k3py.runtime.locks import PodLocks
 from k3py.runtime.overlay import LAYERS_MAX, mount_root, overlay_options
@@ -315,3 +318,38 @@ def test_the_shim_stands_alone() -> None:
     source = Path(exec_shim.__file__).read_text()
     assert "from k3py" not in source
     assert "import k3py" not in source
+
+
+def test_what_cannot_be_looked_at_has_not_ended(tmp_path: Path) -> None:
+    """Without a free descriptor a container must not look dead, nor its record lost: it would be started twice."""
+    records = Records(tmp_path, tmp_path)
+    (records.pod("p") / "sandbox.json").mkdir(parents=True)
+    me = identify(os.getpid())
+    assert me is not None
+    assert records.sandbox("p") is None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    acts: list[Callable[[], object]] = [
+        lambda: identify(me.pid),
+        lambda: is_alive(me),
+        lambda: open_pidfd(me),
+        lambda: send_signal(me, 0),
+        lambda: records.sandbox("p"),
+        lambda: records.exit("c"),
+        lambda: Cgroups(Layout(tmp_path)).processes("p"),
+    ]
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        refusals = [_refusal(act) for act in acts]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert refusals == [errno.EMFILE] * len(acts)
+
+
+def _refusal(act: Callable[[], object]) -> int | None:
+    try:
+        act()
+    except OSError as problem:
+        return problem.errno
+    return None
