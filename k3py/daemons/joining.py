@@ -20,8 +20,16 @@ from k3py.model.user import CONTROLLER_MANAGER
 from k3py.objects.options import WriteOptions
 from k3py.objects.service import Objects
 from k3py.pki.identity import identity_of
-from k3py.pki.join import CA_PATH, JOIN_PATH, RENEW_PATH, admit_node, decode_join, renew_node
-from k3py.pki.tokens import BootstrapToken, role_of
+from k3py.pki.join import (
+    CA_PATH,
+    JOIN_PATH,
+    RENEW_PATH,
+    admit_node,
+    decode_join,
+    node_secret_sha256,
+    renew_node,
+)
+from k3py.pki.tokens import BootstrapToken, role_of, same
 from k3py.proxy.server import TUNNEL_PATH, TUNNEL_PROTOCOL, TunnelHub
 from k3py.store.records import Change, ChangeType
 
@@ -117,7 +125,13 @@ class Joining:
         certificate = request.peer_certificate
         if certificate is None:
             raise Forbidden("cannot renew: show the certificate that is to be renewed")
-        answer = renew_node(decode_join(request.body), identity_of(certificate), self._cluster.authority)
+        asked = decode_join(request.body)
+        answer = renew_node(asked, identity_of(certificate), self._cluster.authority)
+        known = self._known(NODE_SECRET_PREFIX + asked.node_name)
+        if known is None or not same(known, node_secret_sha256(asked)):
+            raise Forbidden(
+                f"cannot renew the certificate of node {asked.node_name!r}: the node was deleted since; join again"
+            )
         return Response(200, msgspec.json.encode(answer))
 
     def _tunnel(self, request: Request) -> Upgrade:

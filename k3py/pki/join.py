@@ -27,7 +27,7 @@ NODE_SECRET_LENGTH_MIN: Final = 32
 
 class JoinRequest(msgspec.Struct, rename="camel"):
     """Body of ``POST /k3py.io/v1/join`` (with ``Authorization: Bearer <secret of the token>``) and of
-    ``POST /k3py.io/v1/renew`` (with the certificate that is to be renewed; ``node_secret`` is then not looked at)."""
+    ``POST /k3py.io/v1/renew`` (with the certificate that is to be renewed)."""
 
     node_name: str
     signing_request: str
@@ -81,7 +81,7 @@ def admit_node(
         raise Unauthorized("cannot join: the token is not known here or has expired")
     if len(request.node_secret) < NODE_SECRET_LENGTH_MIN:
         raise BadRequest(f"cannot join: nodeSecret must have at least {NODE_SECRET_LENGTH_MIN} characters")
-    secret_sha256 = hashlib.sha256(request.node_secret.encode(errors="surrogatepass")).hexdigest()
+    secret_sha256 = node_secret_sha256(request)
     if known_secret_sha256 is not None and not same(secret_sha256, known_secret_sha256):
         raise Forbidden(
             f"cannot join as node {request.node_name!r}: another machine has joined under this name; "
@@ -92,6 +92,11 @@ def admit_node(
     except BadCertificate as error:
         raise BadRequest(f"cannot join: {error}") from error
     return Admission(_answer(request, identity, ca), request.node_name, secret_sha256)
+
+
+def node_secret_sha256(request: JoinRequest) -> str:
+    """What the server remembers of a node's secret: its SHA-256, in hex."""
+    return hashlib.sha256(request.node_secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def renew_node(request: JoinRequest, identity: Identity, ca: CertificateAuthority) -> JoinAnswer:
