@@ -143,8 +143,8 @@ class PodLoop:
                 if worker is not None and since is not None and worker.quiet_since == since:
                     worker.seen_again(seen.get(uid))
 
-    def _start(self, record: PodRecord, seen: SandboxStatus | None) -> None:
-        worker = PodWorker(self._shared, record, seen, self._gone)
+    def _start(self, record: PodRecord, seen: SandboxStatus | None, *, unsaved: bool = False) -> None:
+        worker = PodWorker(self._shared, record, seen, self._gone, unsaved=unsaved)
         self.workers[record.uid] = worker
         self._tasks.start(worker.run(), f"pod {record.uid}")
 
@@ -174,15 +174,15 @@ class PodLoop:
         record = PodRecord(pod=pod, node_uid=tools.node.uid, accepted_at=now)
         if pod.metadata.deletion_timestamp is not None:
             record.deleted_at = now
+        try:
+            tools.records.folder(record.uid)
+        except ValueError as problem:
+            log.error("cannot take pod %s: %s", pod.metadata.uid, problem)
+            return
         seen = self._strays.pop(record.uid, None)
         if seen is not None:
             restore(record, seen)
-        try:
-            tools.records.save(record)
-        except (OSError, ValueError) as problem:
-            log.error("cannot take pod %s: %s", pod.metadata.uid, problem)
-            return
-        self._start(record, seen)
+        self._start(record, seen, unsaved=True)
 
     def _first_list(self) -> None:
         """The first complete list is here: pods that we run and that it lacks may be gone."""
@@ -212,13 +212,23 @@ class PodLoop:
     async def _confirm_stray(self, uid: str, seen: SandboxStatus) -> None:
         meta = ObjectMeta(name=seen.name, namespace=seen.namespace, uid=uid)
         record = PodRecord(pod=Pod(metadata=meta), node_uid=self._shared.tools.node.uid)
-        if await self._certainly_gone(record, lambda: uid in self._strays):
-            log.warning("stray pod %s is gone from the server: its sandbox is removed", uid)
-            tools = self._shared.tools
-            await tools.runtime.stop_sandbox(uid)
-            VolumeFiles(tools.places.volumes(record.pod)).remove()
-            tools.records.remove(uid)
-            self._strays.pop(uid, None)
+        if not await self._certainly_gone(record, lambda: uid in self._strays):
+            return
+        log.warning("stray pod %s is gone from the server: its sandbox is removed", uid)
+        backoff = Backoff(self._source, RUNTIME_RETRY_SECONDS, RUNTIME_RETRY_SECONDS_MAX)
+        while uid in self._strays:
+            try:
+                await self._remove_stray(record)
+                self._strays.pop(uid, None)
+            except (RuntimeProblem, OSError) as problem:
+                log.warning("cannot remove stray pod %s, trying again: %s", uid, problem)
+                await asyncio.sleep(backoff.next_seconds())
+
+    async def _remove_stray(self, record: PodRecord) -> None:
+        tools = self._shared.tools
+        await tools.runtime.stop_sandbox(record.uid)
+        VolumeFiles(tools.places.volumes(record.pod)).remove()
+        tools.records.remove(record.uid)
 
     async def _certainly_gone(self, record: PodRecord, still_asked: Callable[[], bool]) -> bool:
         """Whether the server has forgotten the pod; waits for a server that does not answer, or answers nonsense."""

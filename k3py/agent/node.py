@@ -108,7 +108,7 @@ class NodeKeeper:
             except NotFound:
                 registered, self._reported = False, None
                 await asyncio.sleep(backoff.next_seconds())
-            except Problem as problem:
+            except (Problem, OSError) as problem:
                 log.debug("cannot report the node's status for now: %s", problem)
                 await asyncio.sleep(backoff.next_seconds())
 
@@ -146,8 +146,8 @@ class NodeKeeper:
             await self._client.patch(Node, name, "", {"metadata": {"labels": wanted}}, PatchType.MERGE)
         self._reported = node.status
         if node.metadata.uid != self._uid:
+            write_private(self._file, msgspec.json.encode(_Kept(uid=node.metadata.uid)))
             self._uid = node.metadata.uid
-            write_private(self._file, msgspec.json.encode(_Kept(uid=self._uid)))
         self._known.set()
         log.info("node %s is registered", name)
 

@@ -48,10 +48,19 @@ class Shared:
 
 
 class PodWorker:
-    """Runs one pod to its end. ``on_gone`` is called when nothing of it is left."""
+    """Runs one pod to its end. ``on_gone`` is called when nothing of it is left.
+
+    ``unsaved``: the record is new and not on disk yet.
+    """
 
     def __init__(
-        self, shared: Shared, record: PodRecord, seen: SandboxStatus | None, on_gone: Callable[[str], None]
+        self,
+        shared: Shared,
+        record: PodRecord,
+        seen: SandboxStatus | None,
+        on_gone: Callable[[str], None],
+        *,
+        unsaved: bool = False,
     ) -> None:
         self._shared = shared
         self.record = record
@@ -71,6 +80,8 @@ class PodWorker:
         self._idle = False
         self._turns = 0
         self._forgotten = False
+        # Something failed on the way: the record may not be on disk, and the machine may differ from what was seen.
+        self._unsure = unsaved
 
     @property
     def seen(self) -> SandboxStatus | None:
@@ -96,7 +107,7 @@ class PodWorker:
         if pod.metadata.deletion_timestamp is not None and shorter:
             record.deleted_at = now
         if _wanted(before) != _wanted(pod):
-            self._steps.save()
+            self._keep()
         if before.metadata.labels != pod.metadata.labels or before.metadata.annotations != pod.metadata.annotations:
             self.refresh_volumes()
         self._wake.set()
@@ -106,7 +117,7 @@ class PodWorker:
         if not self.record.object_gone:
             self.record.object_gone = True
             self.record.deleted_at = self.record.deleted_at or self._shared.tools.clock.now()
-            self._steps.save()
+            self._keep()
         self._wake.set()
 
     def container_changed(self, status: ContainerStatus) -> None:
@@ -125,6 +136,14 @@ class PodWorker:
         if self._memory.volumes is not None and self.record.state in (PodState.INITIALIZING, PodState.RUNNING):
             self._memory.volumes_stale = True
             self._wake.set()
+
+    def _keep(self) -> None:
+        """Write the record; when the disk refuses, the worker does it again before anything else."""
+        try:
+            self._steps.save()
+        except OSError as problem:
+            log.warning("cannot keep the record of pod %s, trying again: %s", self.record.uid, problem)
+            self._unsure = True
 
     # --- its life
 
@@ -166,6 +185,7 @@ class PodWorker:
         self._turns += 1
         clock = self._shared.tools.clock
         try:
+            await self._make_sure()
             for _ in range(STEPS_MAX):
                 self._observe()
                 now = clock.now()
@@ -182,7 +202,17 @@ class PodWorker:
         except Exception:
             # One pod that nobody foresaw must not cost the others their agent; what runs of it runs on.
             log.exception("a step of pod %s failed, trying again", self.record.uid)
+        self._unsure = True
         return clock.now() + RETRY_SECONDS
+
+    async def _make_sure(self) -> None:
+        """After a failure: the record is kept, and what a step has done before it failed is seen."""
+        while self._unsure:
+            self._steps.save()
+            turns, found = self._turns, await self._shared.tools.runtime.list()
+            if turns == self._turns:
+                self._memory.seen = next((each for each in found if each.pod_uid == self.record.uid), None)
+                self._unsure = False
 
     async def _carry_out(self, actions: list[Action]) -> bool:
         """Start the long actions and carry out the first quick one; whether to decide again at once."""
@@ -246,7 +276,7 @@ class PodWorker:
                 known.stop_why = f"Container {name} failed {kind.value.lower()} probe, will be restarted"
                 events.emit(pod, "Killing", known.stop_why, container=name)
         if before != (known.started, known.ready, known.stop_at):
-            self._steps.save()
+            self._keep()
             self._wake.set()
 
     # --- the report

@@ -1,6 +1,8 @@
 """Everything that may fail does, now and then; when the faults stop, all is well."""
 
 import asyncio
+import copy
+import errno
 import random
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from k3py.agent import steps
 from k3py.agent.configs import WATCHES_MAX
 from k3py.agent.events import BURST, EventRecorder
+from k3py.base.paths import write_private
 from k3py.model.generated import core_v1, meta_v1
 from k3py.runtime.port import RuntimeProblem
 from tests.agent.cluster import Cluster
@@ -115,3 +118,87 @@ def _counts(cluster: Cluster) -> list[int]:
         each.involved_object.field_path == "spec.containers{web}" for each in events if each.reason == "Unhealthy"
     )
     return [each.count for each in events if each.reason == "Unhealthy"]
+
+
+def test_a_full_disk_costs_no_container_and_not_the_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = True
+
+    def write(path: Path, data: bytes) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_private(path, data)
+
+    monkeypatch.setattr("k3py.agent.record.write_private", write)
+    monkeypatch.setattr("k3py.agent.node.write_private", write)
+
+    async def story(world: World) -> None:
+        nonlocal full
+        world.cluster.put(pod())
+        began = world.clock.now()
+        await world.until(lambda: world.clock.now() - began > 30)
+        assert world.containers() == [], "nothing is begun that is not recorded"
+        full = False
+        await world.until(lambda: world.phase() == "Running")
+        full = True
+        web = copy.deepcopy(world.cluster.pod())
+        assert web is not None
+        web.metadata.labels = {"a": "b"}
+        world.cluster.put(web)
+        await world.until(lambda: world.clock.now() - began > 90)
+        assert [each.status.exit_code for each in world.containers()] == [None]
+        world.cluster.ask_deletion()
+        await world.until(lambda: world.clock.now() - began > 120)
+        full = False
+        await world.until(lambda: world.phase() == "gone" and not world.files())
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("failing", range(1, 9))
+def test_a_record_that_cannot_be_kept_once_starts_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Whichever write it is that the disk refuses: the container that was made before it is found and used."""
+    writes = 0
+
+    def write(path: Path, data: bytes) -> None:
+        nonlocal writes
+        writes += 1
+        if writes == failing:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_private(path, data)
+
+    monkeypatch.setattr("k3py.agent.record.write_private", write)
+
+    async def story(world: World) -> None:
+        world.cluster.put(pod())
+        await world.until(lambda: world.phase() == "Running")
+        assert [each.config.attempt for each in world.containers()] == [0]
+        assert first(world).restart_count == 0
+
+    play(tmp_path, story)
+
+
+def test_a_stray_sandbox_that_will_not_go_costs_no_agent(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(pod())
+        await world.until(lambda: world.phase() == "Running")
+        world.kill()
+        web = world.cluster.pod()
+        assert web is not None
+        (world.paths.agent_state / "pods" / web.metadata.uid / "record.json").write_text("torn")
+        world.cluster.drop(web)
+        refusals = 3
+
+        def before(act: str, subject: str) -> None:
+            nonlocal refusals
+            if act == "stop_sandbox" and refusals:
+                refusals -= 1
+                raise RuntimeProblem("its processes do not die")
+
+        world.runtime._before = before
+        world.start()
+        await world.until(lambda: not world.runtime.sandboxes)
+        assert refusals == 0
+
+    play(tmp_path, story)
