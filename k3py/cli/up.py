@@ -80,16 +80,20 @@ def _server(paths: Paths, port: int, seconds: float) -> str:
 
 
 def _choose_port(paths: Paths, asked: int) -> int:
-    """The asked port, the configured one, or a free one, which is then written down for the next start."""
+    """The asked port, the configured one, or a free one.
+
+    It is written down for the next start, unless somebody configured another one: nodes and kubeconfigs name it.
+    """
     settings, origins = load(ServerSettings, {}, os.environ, config_files(paths.config / "config.yaml"))
-    if asked:
-        return asked
-    if origins["port"].source != "default":
+    ours = paths.config / "config.yaml.d/port.yaml"
+    if origins["port"].source not in ("default", str(ours)):
+        return asked or settings.port
+    if not asked and origins["port"].source == str(ours):
         return settings.port
-    for port in range(settings.port, settings.port + PORTS_TRIED):
-        if _is_free(settings.bind_address, port):
-            chosen = yaml.safe_dump({"port": port})
-            write_private(paths.config / "config.yaml.d/port.yaml", f"# chosen by 'k3py up'\n{chosen}".encode(), 0o644)
+    for port in [asked] if asked else range(settings.port, settings.port + PORTS_TRIED):
+        if asked or _is_free(settings.bind_address, port):
+            text = f"# chosen by 'k3py up'\n{yaml.safe_dump({'port': port})}"
+            write_private(ours, text.encode(), 0o644)
             return port
     raise BadSetting(f"cannot choose a port: {settings.port} to {settings.port + PORTS_TRIED - 1} are all in use")
 

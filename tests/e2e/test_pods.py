@@ -194,7 +194,7 @@ def test_restarts_back_off_and_show_the_last_end(shared_cluster: Cluster, namesp
     [
         ("Never", "exit 0", "Succeeded", 0),
         ("Never", "exit 42", "Failed", 42),
-        ("Never", "sh -c 'kill -9 $$'; exit $?", "Failed", 137),
+        ("Never", "sh -c 'kill -9 $$$$'; exit $?", "Failed", 137),  # $$ in a command is Kubernetes' way to write $
         ("OnFailure", "true", "Succeeded", 0),
     ],
 )

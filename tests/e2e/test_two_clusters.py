@@ -116,7 +116,7 @@ def test_down_leaves_containers_and_up_finds_them(cluster: Cluster) -> None:
     cluster.k3py("down")
     assert (cluster.pid("server"), cluster.pid("agent")) == (None, None)
     assert cluster.containers() == before
-    cluster.up()
+    cluster.k3py("up", "--node-name", cluster.node)  # the port is remembered
     cluster.until_pod(SPACE, "stays", is_ready, "it is there")
     assert cluster.containers() == before
     cluster.k3py("down", "--pods")
