@@ -64,6 +64,12 @@ class Paths:
         return self.state / "images"
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder, or close one that is there, so that only its owner sees what is below it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
 def write_private(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write a file so that a reader sees the old or the new content, also after a power cut.
 

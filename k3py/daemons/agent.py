@@ -13,7 +13,7 @@ from k3py.agent.places import Places
 from k3py.agent.settings import AgentSettings as AgentOptions
 from k3py.base.backoff import Backoff
 from k3py.base.clock import Clock, SystemClock
-from k3py.base.paths import Paths
+from k3py.base.paths import Paths, make_private
 from k3py.base.tasks import Tasks
 from k3py.client.http import HttpClient
 from k3py.daemons.process import StatusFile, die, notify, until_told_to_stop
@@ -63,6 +63,9 @@ class Node:
             raise BadSetting(f"cannot use server {server!r}: give the URL of a server, https://host:6443")
         # Status comes first: 'k3py down' has to find an agent that still waits for its server.
         self._status.write(node=self._name)
+        # Below are Secrets, as the pods' volumes and environment need them; some pods ask for files that all may read.
+        for private in (self._paths.agent_state, self._paths.run / "runtime"):
+            make_private(private)
         runtime = make_runtime(self._paths, self._clock, self._settings.runtime or None)
         images = Images(self._paths.images, self._paths.config / "registries.yaml")
         folder = NodeCredentials(self._paths.agent_state / "pki", self._name, self._clock, random.SystemRandom())
