@@ -6,6 +6,7 @@ the YAML key ``tls-san``; its ``help`` metadata is what ``--help`` and the docum
 
 import dataclasses
 import difflib
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,9 +14,14 @@ from typing import Any, TypeVar
 
 import yaml
 
+from k3py.model.names import dns_1123_subdomain
+from k3py.pki.errors import BadToken
+from k3py.pki.tokens import JoinToken
+
 T = TypeVar("T")
 SECRETS = ("token",)
 PORT_MAX = 65_535
+TOKEN_PREFIX = "k3py1."
 
 
 class BadSetting(ValueError):
@@ -49,6 +55,9 @@ class ServerSettings:
             raise BadSetting(f"cannot use port {self.port}: ports go from 0 (any that is free) to {PORT_MAX}")
         if not self.node_monitor_grace_seconds > 0:
             raise BadSetting("cannot use node-monitor-grace-seconds: it has to be greater than zero")
+        for name in self.tls_san:
+            _check_host(name)
+        _check_token(self.token)
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,24 @@ class Origin:
 
     value: Any
     source: str
+
+
+def _check_host(name: str) -> None:
+    """Raises BadSetting unless a certificate can be for this name or address."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        if dns_1123_subdomain(name.removeprefix("*.").lower()):
+            raise BadSetting(f"cannot use tls-san {name!r}: it is neither a DNS name nor an IP address") from None
+
+
+def _check_token(token: str) -> None:
+    """Raises BadSetting when this is meant as a join token and is none; anything else is a bare secret."""
+    if token.startswith(TOKEN_PREFIX):
+        try:
+            JoinToken.parse(token)
+        except BadToken as error:
+            raise BadSetting(str(error)) from None
 
 
 def key_of(name: str) -> str:

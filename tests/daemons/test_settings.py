@@ -70,6 +70,26 @@ def test_numbers_have_bounds(name: str, value: float, fits: bool) -> None:
         load(ServerSettings, {name: value}, {})
 
 
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [("api.example", True), ("*.example", True), ("API.example", True), ("10.0.0.1", True), ("fd00::1", True),
+     ("https://api.example", False), ("not a name", False), ("\u00fc.example", False), ("a.*.example", False)],
+)  # fmt: skip
+def test_a_certificate_is_for_names_and_addresses_only(name: str, fits: bool) -> None:
+    if fits:
+        assert ServerSettings(tls_san=(name,)).tls_san == (name,)
+        return
+    with pytest.raises(BadSetting, match="neither a DNS name nor an IP address"):
+        ServerSettings(tls_san=(name,))
+
+
+def test_a_join_token_that_is_none_is_refused_without_showing_it() -> None:
+    assert ServerSettings(token="a-bare-secret").token == "a-bare-secret"
+    with pytest.raises(BadSetting, match="cannot read the join token") as caught:
+        ServerSettings(token="k3py1.abc.s3cret")
+    assert "s3cret" not in str(caught.value)
+
+
 def test_an_empty_file_is_fine(tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("# nothing\n")

@@ -73,6 +73,12 @@ class Connection:
         except (OSError, asyncio.IncompleteReadError):
             return
 
+    def begin(self, method: str, path: str, length: int, body: bytes) -> None:
+        """Send a request whose body has ``length`` bytes, and ``body`` as the first of them."""
+        assert self._writer is not None
+        head = f"{method} {path} HTTP/1.1\r\nHost: k3py\r\nContent-Length: {length}\r\n\r\n"
+        self._writer.write(head.encode() + body)
+
     def _send(self, method: str, path: str, body: bytes, accept: str) -> None:
         assert self._writer is not None
         head = f"{method} {path} HTTP/1.1\r\nHost: k3py\r\nAccept: {accept}\r\n"
