@@ -12,7 +12,7 @@ import typer
 
 from k3py.base.paths import Paths
 from k3py.cli.app import app
-from k3py.daemons.process import look_for_cycles_rarely, raise_file_limit, set_up_logging
+from k3py.daemons.process import look_for_cycles_rarely, only_one, raise_file_limit, set_up_logging
 from k3py.daemons.settings import AgentSettings, ServerSettings, config_files, describe, key_of, load
 
 T = TypeVar("T", ServerSettings, AgentSettings)
@@ -44,6 +44,7 @@ def _add(name: str, kind: type[T], file: str, run: Callable[[T, Paths], Coroutin
             typer.echo(describe(origins))
             return
         set_up_logging(settings.log_level)
+        only_one(paths, name)
         raise_file_limit()
         look_for_cycles_rarely()
         import uvloop

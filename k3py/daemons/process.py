@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from k3py.base.paths import write_private
+from k3py.base.paths import Paths, write_private
 from k3py.daemons.settings import BadSetting
+from k3py.image.locks import take
 
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -93,6 +94,21 @@ def start_time(pid: int) -> int:
     except OSError:
         return 0
     return 0 if fields[0] in "ZX" else int(fields[19])
+
+
+def only_one(paths: Paths, daemon: str) -> int:
+    """Refuse to be the second agent or server below one root: they would stop each other's containers or writes.
+
+    The lock (flock(2)) is held by the descriptor returned, so until this process ends, whatever it ends of.
+
+    Raises:
+        BadSetting: another one runs.
+    """
+    paths.run.mkdir(parents=True, exist_ok=True)
+    descriptor = take(paths.run / f"{daemon}.lock")
+    if descriptor is None:
+        raise BadSetting(f"cannot start: the {daemon} runs already below {paths.root}; 'k3py down' stops it")
+    return descriptor
 
 
 class StatusFile:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from k3py.base.paths import Paths
 from k3py.daemons.process import (
     GARBAGE_THRESHOLDS,
     StatusFile,
     _JsonLines,
     look_for_cycles_rarely,
     notify,
+    only_one,
     set_up_logging,
     start_time,
 )
@@ -32,6 +34,17 @@ def test_a_log_line_is_one_json_object() -> None:
     body = json.loads(line)
     assert (body["level"], body["logger"], body["message"]) == ("error", "k3py.x", "it broke")
     assert "two\nlines" in body["error"]
+
+
+def test_a_root_has_one_agent_and_one_server(tmp_path: Path) -> None:
+    paths = Paths.below(tmp_path)
+    held = only_one(paths, "agent")
+    os.close(only_one(paths, "server"))
+    with pytest.raises(BadSetting, match="the agent runs already below"):
+        only_one(paths, "agent")
+    os.close(only_one(Paths.below(tmp_path / "other"), "agent"))
+    os.close(held)
+    os.close(only_one(paths, "agent"))
 
 
 def test_an_unknown_level_is_refused() -> None:

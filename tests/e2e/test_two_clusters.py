@@ -108,6 +108,15 @@ def test_up_twice_changes_nothing(cluster: Cluster) -> None:
     assert (after.processes, after.mounts, after.cgroups) == (before.processes, before.mounts, before.cgroups)
 
 
+def test_a_root_has_one_of_each_daemon(cluster: Cluster) -> None:
+    pids = cluster.pid("server"), cluster.pid("agent")
+    for daemon in (["agent", "--server", cluster.url], ["server", "--port", str(cluster.port + 1)]):
+        refused = cluster.k3py(*daemon, code=2)
+        assert f"the {daemon[0]} runs already" in refused.errors
+    assert (cluster.pid("server"), cluster.pid("agent")) == pids
+    assert cluster.kubectl("get", "--raw", "/readyz") == "ok"
+
+
 def test_down_leaves_containers_and_up_finds_them(cluster: Cluster) -> None:
     cluster.apply(pod(SPACE, "stays", FOREVER))
     cluster.until_pod(SPACE, "stays", is_ready, "it runs")
