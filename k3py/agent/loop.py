@@ -159,8 +159,8 @@ class PodLoop:
         match change:
             case Added(pod) | Modified(_, pod):
                 self._wanted(pod)
-            case Deleted(pod):
-                self._maybe_gone(pod.metadata.uid)
+            case Deleted(pod, told):
+                self._maybe_gone(pod.metadata.uid, told=told)
 
     def _wanted(self, pod: Pod) -> None:
         worker = self.workers.get(pod.metadata.uid)
@@ -193,8 +193,10 @@ class PodLoop:
             if uid not in listed:
                 self._tasks.start(self._confirm_stray(uid, seen), f"is stray pod {uid} gone?")
 
-    def _maybe_gone(self, uid: str) -> None:
+    def _maybe_gone(self, uid: str, *, told: bool = False) -> None:
         worker = self.workers.get(uid)
+        if worker is not None and told:
+            worker.told_gone()
         if worker is None or uid in self._confirming:
             return
         self._confirming.add(uid)
@@ -235,10 +237,11 @@ class PodLoop:
         backoff = Backoff(self._source, 0.25, CONFIRM_RETRY_SECONDS_MAX)
         while still_asked():
             try:
-                if await self._reporter.is_gone(record.pod, record.node_uid):
-                    return True
                 if await self._reporter.is_there(record.pod):
                     return False
+                # Who says DELETED knew the pod; from anybody else silence counts only if it knows this node of old.
+                if record.told_gone or await self._reporter.knows_node(record.node_uid):
+                    return True
                 log.warning("pod %s is missing on a server that does not know this node; it runs on", record.uid)
             except Problem as problem:
                 log.debug("cannot find out whether pod %s is gone: %s", record.uid, problem)

@@ -94,9 +94,9 @@ class PodRecord(msgspec.Struct, kw_only=True):
 
     ``pod`` is the last wanted pod (with the last status the server showed). ``node_uid`` is the uid of the Node object
     when the pod arrived: a server that does not know that Node cannot say that the pod is gone. ``deleted_at`` is when
-    the deletion was first seen, ``stop_by`` until when its containers may take to end. ``object_gone``: the server has
-    forgotten the pod. ``failure`` and ``failure_message`` are ``status.reason`` and ``status.message`` of a pod
-    that the agent ended itself.
+    the deletion was first seen, ``stop_by`` until when its containers may take to end. ``told_gone``: a watch said that
+    the pod was removed. ``object_gone``: it is certain that the server has forgotten the pod. ``failure`` and
+    ``failure_message`` are ``status.reason`` and ``status.message`` of a pod that the agent ended itself.
     """
 
     format: int = FORMAT
@@ -106,6 +106,7 @@ class PodRecord(msgspec.Struct, kw_only=True):
     accepted_at: float = 0.0
     deleted_at: float | None = None
     stop_by: float | None = None
+    told_gone: bool = False
     object_gone: bool = False
     failure: str = ""
     failure_message: str = ""

@@ -51,16 +51,13 @@ class PodReporter:
         found = await self._client.list(Pod, pod.metadata.namespace, field_selector=selector)
         return any(each.metadata.uid == pod.metadata.uid for each in found.items)
 
-    async def is_gone(self, pod: Pod, node_uid: str) -> bool:
-        """Whether the pod is certainly gone: the server does not have it, though it knows this node from before.
+    async def knows_node(self, uid: str) -> bool:
+        """Whether the server has this Node object under the uid that it had when a pod came.
 
-        A server that has lost its memory, or another cluster's, does not know the Node object under the uid that it had
-        when the pod came; what such a server does not have means nothing.
+        A server that has lost its memory, or another cluster's, does not; what such a server lacks means nothing.
         """
-        if await self.is_there(pod):
-            return False
         try:
             node = await self._client.get(Node, self._node_name)
         except NotFound:
             return False
-        return bool(node_uid) and node.metadata.uid == node_uid
+        return bool(uid) and node.metadata.uid == uid

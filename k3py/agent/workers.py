@@ -102,7 +102,7 @@ class PodWorker:
         """The server shows the pod like this now; recorded before anything follows from it."""
         record, now = self.record, self._shared.tools.clock.now()
         before, old_grace = record.pod, grace_of(record)
-        record.pod = pod
+        record.pod, record.told_gone = pod, False
         shorter = record.deleted_at is None or grace_of(record) < old_grace
         if pod.metadata.deletion_timestamp is not None and shorter:
             record.deleted_at = now
@@ -110,6 +110,12 @@ class PodWorker:
             self._keep()
         if before.metadata.labels != pod.metadata.labels or before.metadata.annotations != pod.metadata.annotations:
             self.refresh_volumes()
+        self._wake.set()
+
+    def told_gone(self) -> None:
+        """A watch of the server said that the pod was removed; nothing follows until that is confirmed."""
+        self.record.told_gone = True
+        self._keep()
         self._wake.set()
 
     def object_gone(self) -> None:

@@ -33,9 +33,10 @@ class Modified(Generic[T]):
 
 @dataclass(frozen=True)
 class Deleted(Generic[T]):
-    """``last`` is the last state that is known: the final one if the server said DELETED."""
+    """``last`` is the last state that is known: the final one if the server said DELETED, which ``told`` says."""
 
     last: T
+    told: bool = False
 
 
 Change = Added[T] | Modified[T] | Deleted[T]
@@ -88,7 +89,7 @@ class Mirror(Generic[T]):
             # Of another object of this name, not of the one that is known: that one is still there.
             if old is not None and _meta(old).uid == _meta(new).uid:
                 del self._objects[key]
-                yield Deleted(new)
+                yield Deleted(new, told=True)
             return
         self._objects[key] = new
         yield from _difference(old, new)

@@ -104,6 +104,19 @@ def test_a_forced_deletion_stops_a_running_pod(tmp_path: Path) -> None:
     play(tmp_path, story, web=Script(ends_after_signal_seconds=None))
 
 
+def test_a_pod_that_was_removed_with_its_node_is_stopped(tmp_path: Path) -> None:
+    """An administrator deletes the Node, the garbage collector its pods."""
+
+    async def story(world: World) -> None:
+        world.cluster.put(pod())
+        await world.until(lambda: world.phase() == "Running")
+        world.cluster.drop(world.cluster.objects["Node", "", "n1"])
+        world.cluster.ask_deletion(grace=0)
+        await world.until(lambda: not world.runtime.sandboxes and not world.files())
+
+    play(tmp_path, story)
+
+
 def test_a_new_pod_of_the_same_name_is_another_pod(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         world.cluster.put(pod(uid="one"))
