@@ -5,6 +5,7 @@ import base64
 import contextlib
 import hashlib
 import random
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,7 @@ MakeServer = Callable[..., LoneServer]
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 SECRETS = "/api/v1/namespaces/default/secrets"
 WRITERS = 20
+WRITES_MAX = 1_000_000  # of one client: more than it comes to
 
 
 @pytest.fixture
@@ -79,12 +81,22 @@ def test_a_bucket_keeps_what_a_killed_server_acknowledged(make_server: MakeServe
     assert server.stop() == 0
 
 
-def test_a_second_server_takes_the_bucket_over(make_server: MakeServer, bucket: Mapping[str, str]) -> None:  # noqa: F811
-    first = make_server("--store", "s3://bucket/taken", **bucket)
+@pytest.mark.parametrize("frozen", [False, True], ids=["that runs", "that is frozen meanwhile"])
+@pytest.mark.parametrize("kind", ["bucket", "folder"])
+def test_a_second_server_takes_over_from_one(
+    make_server: MakeServer,
+    bucket: Mapping[str, str],  # noqa: F811
+    place: Path,
+    kind: str,
+    frozen: bool,
+) -> None:
+    """The first one ends, and has never acknowledged what the second does not have."""
+    store = f"s3://bucket/taken-{frozen}" if kind == "bucket" else str(place)
+    first = make_server("--store", store, **bucket)
     first.start()
     token = first.paths.server_token.read_text().strip()
-    second = make_server("--store", "s3://bucket/taken", "--token", token, **bucket)
-    acknowledged = asyncio.run(asyncio.wait_for(write_until_gone(first, second), SECONDS * 2))
+    second = make_server("--store", store, "--token", token, **bucket)
+    acknowledged = asyncio.run(asyncio.wait_for(write_until_gone(first, second, frozen), SECONDS * 2))
     assert first.process is not None
     assert first.process.wait(SECONDS) == 1
     assert "another server has become the leader" in first.log("server")
@@ -98,26 +110,35 @@ def test_a_second_server_takes_the_bucket_over(make_server: MakeServer, bucket: 
     assert second.stop() == 0
 
 
-async def write_until_gone(first: LoneServer, second: LoneServer) -> dict[str, str]:
+async def write_until_gone(first: LoneServer, second: LoneServer, frozen: bool) -> dict[str, str]:
     """Clients write to ``first`` while ``second`` starts; names and revisions of what was acknowledged."""
     acknowledged: dict[str, str] = {}
+    enough = asyncio.Event()
     tls = first.tls()
 
     async def writes(number: int) -> None:
         connection = Connection(first.port, tls)
         await connection.open()
         with contextlib.suppress(Gone):
-            for serial in range(1_000_000):
+            for serial in range(WRITES_MAX):
                 name = f"w{number}-{serial}"
                 status, answer = await connection.request("POST", CONFIG_MAPS, {"metadata": {"name": name}})
                 if status == 201:
                     acknowledged[name] = answer["metadata"]["resourceVersion"]
                 else:
                     assert status in (503, 504), answer
+                if len(acknowledged) > WRITERS * 5:
+                    enough.set()
         connection.close()
 
     writers = [asyncio.create_task(writes(number)) for number in range(WRITERS)]
+    await enough.wait()
+    assert first.process is not None
+    if frozen:
+        first.process.send_signal(signal.SIGSTOP)
     await asyncio.to_thread(second.start)
+    if frozen:
+        first.process.send_signal(signal.SIGCONT)
     await asyncio.gather(*writers)
     return acknowledged
 
