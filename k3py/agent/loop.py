@@ -229,7 +229,7 @@ class PodLoop:
     async def _remove_stray(self, record: PodRecord) -> None:
         tools = self._shared.tools
         await tools.runtime.stop_sandbox(record.uid)
-        VolumeFiles(tools.places.volumes(record.pod)).remove()
+        await VolumeFiles(tools.places.volumes(record.pod)).remove()
         tools.records.remove(record.uid)
 
     async def _certainly_gone(self, record: PodRecord, still_asked: Callable[[], bool]) -> bool:

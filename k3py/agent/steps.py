@@ -166,7 +166,7 @@ class Steps:
         await self._tools.network.detach(uid)
         self._memory.seen = None
         if action.release_volumes:
-            self.volume_files().remove()
+            await self.volume_files().remove()
             self._memory.volumes = None
 
     # --- containers
@@ -282,7 +282,7 @@ class Steps:
         await self._tools.runtime.stop_sandbox(self._record.uid)
         await self._tools.network.detach(self._record.uid)
         self._memory.seen = None
-        self.volume_files().remove()
+        await self.volume_files().remove()
         self.logs().remove()
         self._tools.records.remove(self._record.uid)
 

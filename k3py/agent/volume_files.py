@@ -5,6 +5,7 @@ points to, and the link is replaced by a rename (the layout that programs know f
 and finds what an earlier run, killed anywhere, left.
 """
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -75,8 +76,14 @@ class VolumeFiles:
             os.chown(path, -1, self._fs_group)
             path.chmod(stat.S_IMODE(path.stat().st_mode) | 0o2070)
 
-    def remove(self) -> None:
-        """Unmount and delete every volume. What a hostPath leads to is never touched."""
+    async def remove(self) -> None:
+        """Unmount and delete every volume. What a hostPath leads to is never touched.
+
+        Off the event loop: a pod may have left millions of files, and the other pods' probes do not wait for them.
+        """
+        await asyncio.to_thread(self._remove)
+
+    def _remove(self) -> None:
         if self._folder.is_dir():
             kernel.unmount_below(self._folder)
             shutil.rmtree(self._folder, ignore_errors=True)

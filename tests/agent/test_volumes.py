@@ -1,9 +1,11 @@
 """Volumes: what they are to be, and what lies on the host."""
 
+import asyncio
 import os
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,8 +140,8 @@ def test_secrets_and_memory_lie_on_tmpfs_and_are_removed(folder: Path) -> None:
     assert (plain.st_gid, stat.S_IMODE(plain.st_mode)) == (2000, 0o2777)
     (places["plain"] / "kept").touch()
     assert (files.prepare(wanted)["plain"] / "kept").exists()
-    files.remove()
-    files.remove()
+    asyncio.run(files.remove())
+    asyncio.run(files.remove())
     assert not (folder / "volumes").exists()
     assert kernel.mount_points_below(folder, Path("/proc/self/mountinfo").read_text()) == []
 
@@ -176,3 +178,18 @@ def test_sub_paths_stay_in_their_volume(folder: Path) -> None:
         with pytest.raises(VolumeProblem):
             resolve_sub_path(volume, bad)
     assert list((folder / "outside").iterdir()) == []
+
+
+def test_removing_many_files_stalls_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "v").mkdir()
+    going_on = threading.Event()
+    monkeypatch.setattr("shutil.rmtree", lambda *_args, **_options: going_on.wait(10))
+
+    async def story() -> None:
+        removing = asyncio.create_task(VolumeFiles(tmp_path).remove())
+        await asyncio.sleep(0)
+        assert not removing.done(), "the event loop goes on while files are removed"
+        going_on.set()
+        await removing
+
+    asyncio.run(story())
