@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import ssl
 import time
 import urllib.error
 import urllib.request
@@ -136,12 +135,14 @@ class _Node:
 
     def __init__(self, kubeconfig: Path, name: str) -> None:
         access = load_kubeconfig(kubeconfig)
-        self._context: ssl.SSLContext = access.tls()
+        # A proxy named in the environment has no business between this host and itself.
+        direct, secure = urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=access.tls())
+        self._opener = urllib.request.build_opener(direct, secure)
         self._url = f"{access.server}/api/v1/nodes/{name}"
 
     def is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(self._url, context=self._context, timeout=5) as answer:
+            with self._opener.open(self._url, timeout=5) as answer:
                 node: Mapping[str, object] = json.load(answer)
         except (urllib.error.URLError, OSError, ValueError):
             return False

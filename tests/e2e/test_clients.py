@@ -201,3 +201,10 @@ def test_helm_installs_upgrades_rolls_back_and_uninstalls(
     helm("uninstall", "web", "--wait")
     until(lambda: not shared_cluster.pods(namespace), "pods gone")
     assert greeting() == "None"
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_ones_own_host(shared_cluster: Cluster) -> None:
+    proxies = dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), "http://127.0.0.1:9")
+    up = ["up", "--port", str(shared_cluster.port), "--node-name", shared_cluster.node, "--wait", "5"]
+    assert "The cluster is ready" in shared_cluster.k3py(*up, extra=proxies)
+    assert shared_cluster.node in shared_cluster.k3py("get", "nodes", extra=proxies)
