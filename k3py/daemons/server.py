@@ -35,6 +35,7 @@ from k3py.daemons.certificates import ServerCertificate, ensure_admin_kubeconfig
 from k3py.daemons.cluster import Cluster, open_cluster
 from k3py.daemons.control import Control
 from k3py.daemons.joining import Joining
+from k3py.daemons.leadership import lead
 from k3py.daemons.process import StatusFile, die, notify, until_told_to_stop
 from k3py.daemons.settings import BadSetting, ServerSettings
 from k3py.model.generated import core_v1
@@ -92,6 +93,8 @@ class Server:
         await store.open()
         objects = Objects(store, self._clock, self._source)
         await ensure_system_objects(objects)
+        holder = f"{self._settings.node_name or platform.node()}_{new_uid(self._source)}"
+        self._tasks.start(lead(objects, self._clock, holder), "the leader's lease")
         self._listen(store, objects, cluster, authenticator)
         if not self._settings.api_only:
             self._control = Control(objects, self._clock, self._source, self._settings.node_monitor_grace_seconds)

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
+from k3py.daemons.leadership import RENEW_SECONDS
 from tests.e2e.cluster import SECONDS
 from tests.e2e.lone_server import LoneServer, lone_server
 from tests.e2e.raw_client import Connection, Gone
@@ -108,6 +109,20 @@ def test_a_second_server_takes_over_from_one(
         after = int(write(client, CONFIG_MAPS, "after")["metadata"]["resourceVersion"])
         assert after > max(int(each["resourceVersion"]) for each in found.values())
     assert second.stop() == 0
+
+
+def test_a_server_that_nobody_writes_to_notices_too(make_server: MakeServer, place: Path) -> None:
+    """Else it would answer reads from the past, and nodes would tell it that they live."""
+    first = make_server("--store", str(place))
+    first.start()
+    token = first.paths.server_token.read_text().strip()
+    second = make_server("--store", str(place), "--token", token)
+    second.start()
+    assert first.process is not None
+    assert first.process.wait(RENEW_SECONDS + SECONDS) == 1
+    with second.client() as client:
+        lease = client.get("/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/controller-leader").json()
+    assert lease["spec"]["leaseTransitions"] == 1
 
 
 async def write_until_gone(first: LoneServer, second: LoneServer, frozen: bool) -> dict[str, str]:
