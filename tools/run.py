@@ -1,6 +1,7 @@
 """What `make run` does once everything is installed: image, cluster, example, and how to go on."""
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,8 @@ from k3py.base.paths import Paths  # noqa: E402
 
 K3PY = ROOT / ".venv/bin/k3py"
 IMAGE = "docker.io/library/busybox:1.35"
-URL = "http://127.0.0.1:8080/"
+PORT = 8080
+URL = f"http://127.0.0.1:{PORT}/"
 ANSWER_SECONDS = 60
 
 
@@ -36,12 +38,26 @@ def has_image() -> bool:
     return IMAGE in listed.stdout.split()
 
 
+def check_port() -> None:
+    """Refuse to take another program's answer for the example's."""
+    if subprocess.run([K3PY, "get", "deployments", "hello"], capture_output=True).returncode == 0:
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", PORT))
+        except OSError as error:
+            sys.exit(f"cannot run the example on port {PORT} ({error.strerror}): stop what uses it, then try again")
+
+
 def answer() -> str:
     """What the example answers; waits until it does."""
+    # A proxy named in the environment has no business between this host and itself.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + ANSWER_SECONDS
     while True:
         try:
-            with urllib.request.urlopen(URL, timeout=2) as reply:
+            with opener.open(URL, timeout=2) as reply:
                 return str(reply.read().decode()).strip()
         except (urllib.error.URLError, OSError) as error:
             if time.monotonic() > deadline:
@@ -63,6 +79,7 @@ def main() -> None:
     step("2/4 Cluster")
     k3py("up")
     step("3/4 Example")
+    check_port()
     k3py("apply", "-f", str(ROOT / "examples/hello.yaml"))
     said = answer()
     k3py("get", "pods", "-o", "wide")
