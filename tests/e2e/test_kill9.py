@@ -33,6 +33,9 @@ COUNTING = "trap 'echo stopped; exit 0' TERM; i=0; while :; do i=$((i+1)); echo 
 VICTIMS = (("server",), ("agent",), ("server", "agent"))
 # From before the first step of a pod's start to well after its last.
 MOMENT_SECONDS_MAX = 0.6
+# Recovery takes an instant; every third time it is interrupted.
+RECOVERY_SECONDS_MAX = 0.2
+AGAIN = 1 / 3
 
 
 def runs(made: Object) -> str:
@@ -56,27 +59,36 @@ def quiet(cluster: Cluster) -> tuple[int, frozenset[str], frozenset[str]]:
     return len(processes), found.mounts, found.cgroups
 
 
+@dataclass(frozen=True)
+class End:
+    """The exit code that a pod has chosen, and all that it says before."""
+
+    code: int
+    says: str
+
+
 @dataclass
 class Rounds:
-    """The rounds of one run. ``expected`` are the short pods that still have to end: name -> exit code."""
+    """The rounds of one run. ``expected`` are the short pods that still have to end, and how."""
 
     cluster: Cluster
     source: random.Random
-    expected: dict[str, int] = field(default_factory=dict)
+    expected: dict[str, End] = field(default_factory=dict)
     lasting: str = ""
+    killed: list[str] = field(default_factory=list)
 
     def start_and_stop(self, number: int) -> None:
         """Begin the start of two pods and the end of one."""
-        code = self.source.randrange(256)
-        ending = pod(SPACE, f"ends-{number}", f"sleep {self.source.uniform(0, 1):.2f}; exit {code}",
-                     restartPolicy="Never")  # fmt: skip
+        code, lines = self.source.randrange(256), self.source.randrange(1, 100)
+        script = f"for i in $(seq {lines}); do echo $i; sleep 0.01; done; exit {code}"
+        ending = pod(SPACE, f"ends-{number}", script, restartPolicy="Never")
         lasting = pod(SPACE, f"lasts-{number}", FOREVER, terminationGracePeriodSeconds=5)
         for each in (ending, lasting):
             answer = self.cluster.api.post(f"/api/v1/namespaces/{SPACE}/pods", json=each)
             assert answer.status_code == 201, answer.text
         if self.lasting:
             self.delete(self.lasting)
-        self.expected[f"ends-{number}"] = code
+        self.expected[f"ends-{number}"] = End(code, "".join(f"{each}\n" for each in range(1, lines + 1)))
         self.lasting = f"lasts-{number}"
 
     def delete(self, name: str) -> None:
@@ -84,16 +96,34 @@ class Rounds:
         assert answer.status_code in (200, 404), answer.text
 
     def check_ends(self) -> None:
-        """Every short pod ended once and with the exit code it chose; then it is deleted."""
-        for name, code in self.expected.items():
+        """Every short pod ended once, with the exit code it chose and all it said; then it is deleted."""
+        for name, end in self.expected.items():
             ended = self.cluster.until_pod(
                 SPACE, name, lambda made: "terminated" in container_status(made).get("state", {}), "its end is known"
             )
             status = container_status(ended)
-            assert status["state"]["terminated"]["exitCode"] == code, f"{name}: {status}"
+            assert status["state"]["terminated"]["exitCode"] == end.code, f"{name}: {status}"
             assert status["restartCount"] == 0, name
+            assert until(lambda name=name: self.said(name), f"the log of {name}") == end.says  # type: ignore[misc]
             self.delete(name)
         self.expected.clear()
+
+    def said(self, name: str) -> str | None:
+        """A pod's log; None while the node's tunnel is not back."""
+        answer = self.cluster.api.get(f"/api/v1/namespaces/{SPACE}/pods/{name}/log")
+        return answer.text if answer.status_code == 200 else None
+
+    def kill(self) -> None:
+        """Kill some of the daemons, at times again while they recover, and start them."""
+        self.killed.clear()
+        for most in (MOMENT_SECONDS_MAX, RECOVERY_SECONDS_MAX):
+            victims, moment = self.source.choice(VICTIMS), self.source.uniform(0, most)
+            self.killed.append(f"{' and '.join(victims)} after {moment:.3f} s")
+            time.sleep(moment)
+            self.cluster.kill9(*victims)
+            self.cluster.up()
+            if self.source.random() > AGAIN:
+                break
 
 
 def play(cluster: Cluster, rounds: int) -> None:
@@ -104,19 +134,14 @@ def play(cluster: Cluster, rounds: int) -> None:
     calm = quiet(cluster)
     run = Rounds(cluster, random.Random(SEED))
     for number in range(rounds):
-        victims = run.source.choice(VICTIMS)
-        moment = run.source.uniform(0, MOMENT_SECONDS_MAX)
         try:
             run.start_and_stop(number)
-            time.sleep(moment)
-            cluster.kill9(*victims)
-            assert before.items() <= cluster.containers().items()
-            cluster.up()
+            run.kill()
             until(lambda: cluster.get("/api/v1/namespaces/default"), "the server answers")
             assert before.items() <= cluster.containers().items(), "a counter was stopped or started again"
             run.check_ends()
         except BaseException as error:
-            error.add_note(f"E2E_SEED={SEED}, round {number}: {' and '.join(victims)} killed after {moment:.3f} s")
+            error.add_note(f"E2E_SEED={SEED}, round {number}: killed {', then '.join(run.killed)}")
             raise
     run.delete(run.lasting)
     until(lambda: {each["metadata"]["name"] for each in cluster.pods(SPACE)} == set(COUNTERS), "only the counters")
