@@ -171,7 +171,7 @@ class Scheduler:
         waits = [each for each in placements if isinstance(each, Wait)]
         now = self._clock.monotonic()
         for wait in waits:
-            self._queue.wait(wait.request, now)
+            self._queue.wait(wait.request, now, wait.reasons)
         self._assumed.update(each.request.uid for each in binds)
         await self._bind(binds)
         await asyncio.gather(*(self._tell_wait(each) for each in waits))

@@ -6,7 +6,7 @@ hint in Kubernetes' words), and is tried once more every five minutes in case a 
 
 import heapq
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,7 @@ FLUSH_SECONDS: Final = 300.0
 class _Waiting:
     request: Request
     since: float
+    reasons: Collection[str]
 
 
 class SchedulingQueue:
@@ -79,9 +80,9 @@ class SchedulingQueue:
                 taken.append(request)
         return taken
 
-    def wait(self, request: Request, now: float) -> None:
-        """No node fits."""
-        self._unschedulable[request.uid] = _Waiting(request, now)
+    def wait(self, request: Request, now: float, reasons: Collection[str]) -> None:
+        """No node fits, for these reasons."""
+        self._unschedulable[request.uid] = _Waiting(request, now, reasons)
 
     def back_off(self, request: Request, now: float) -> float:
         """Binding failed: try again after a while. Returns the moment."""
@@ -93,13 +94,15 @@ class SchedulingQueue:
         return due
 
     def node_improved(self, room: Room) -> None:
-        """A node is new, changed, or got room: wake the pods that fit it now."""
-        fits: dict[bytes, bool] = {}
+        """A node is new, changed, or got room: wake the pods that fit it now, or wait for a reason not said yet."""
+        refusals: dict[bytes, Collection[str]] = {}
         for uid, each in list(self._unschedulable.items()):
             shape = each.request.shape
-            if shape not in fits:
-                fits[shape] = refused(each.request, room) is None
-            if fits[shape]:
+            if shape not in refusals:
+                found = refused(each.request, room)
+                refusals[shape] = found[1] if found is not None else ()
+            reasons = refusals[shape]
+            if not reasons or any(reason not in each.reasons for reason in reasons):
                 del self._unschedulable[uid]
                 self._activate(each.request)
 

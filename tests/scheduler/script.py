@@ -66,7 +66,7 @@ class Planner:
         placements = place(self.queue.take(1000), self.nodes)
         for each in placements:
             if not isinstance(each, Bind):
-                self.queue.wait(each.request, 0)
+                self.queue.wait(each.request, 0, each.reasons)
         return [told(each) for each in placements]
 
 

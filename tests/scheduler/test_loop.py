@@ -204,3 +204,19 @@ def test_a_binding_that_lost_a_race_frees_the_room_it_had_assumed() -> None:
         assert cluster.where() == {"b": "n1"}
 
     play(story)
+
+
+def test_a_waiting_pod_says_what_it_waits_for_now() -> None:
+    async def story(cluster: Cluster) -> None:
+        await cluster.node("n1 cpu=2 taint:a=b:NoSchedule")
+        await cluster.pod("big cpu=3")
+        await asyncio.sleep(1)
+        assert "1 node(s) had untolerated taint" in scheduled(cluster.read("big"))[2]
+        known = cluster.objects.read(core_v1.Node, "", "n1")
+        known.spec.taints = []
+        await cluster.objects.update(KINDS.of(core_v1.Node), "", "n1", known, WriteOptions(), ADMIN)
+        await asyncio.sleep(1)
+        assert "1 Insufficient cpu" in scheduled(cluster.read("big"))[2]
+        assert cluster.scheduler.counters.waits == 2
+
+    play(story)
