@@ -5,6 +5,8 @@ import logging
 from collections import OrderedDict
 from typing import Final
 
+import msgspec
+
 from k3py.base.clock import Clock, rfc3339
 from k3py.client.port import Client, PatchType
 from k3py.model.errors import NotFound, Problem
@@ -24,6 +26,14 @@ REFILL_SECONDS: Final = 300.0
 Key = tuple[str, str, str, str]
 
 
+class _Sent(msgspec.Struct, frozen=True):
+    """An event that the server has: its namespace and name, and how often it happened."""
+
+    namespace: str
+    name: str
+    count: int
+
+
 class EventRecorder:
     """Sends events in the order they came; one that repeats counts up instead."""
 
@@ -32,7 +42,7 @@ class EventRecorder:
         self._clock = clock
         self._node_name = node_name
         self._queue: asyncio.Queue[tuple[Key, Event]] = asyncio.Queue(WAITING_MAX)
-        self._known: OrderedDict[Key, Event] = OrderedDict()
+        self._known: OrderedDict[Key, _Sent] = OrderedDict()
         self._budgets: OrderedDict[str, tuple[float, float]] = OrderedDict()
         self._serial = 0
 
@@ -97,15 +107,13 @@ class EventRecorder:
             count = known.count + 1
             body = {"count": count, "lastTimestamp": event.last_timestamp}
             try:
-                meta = known.metadata
-                await self._client.patch(Event, meta.name, meta.namespace, body, PatchType.MERGE)
-                known.count = count
-                self._known[key] = known
+                await self._client.patch(Event, known.name, known.namespace, body, PatchType.MERGE)
+                self._known[key] = _Sent(known.namespace, known.name, count)
                 return
             except NotFound:
                 log.debug("the event %s has expired, a new one is made", event.reason)
         await self._client.create(event)
-        self._known[key] = event
+        self._known[key] = _Sent(event.metadata.namespace, event.metadata.name, 1)
         if len(self._known) > KNOWN_MAX:
             self._known.popitem(last=False)
 
