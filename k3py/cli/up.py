@@ -16,7 +16,7 @@ from k3py.base.paths import Paths, write_private
 from k3py.cli.app import Failure, app
 from k3py.cli.processes import start_daemon, status_of, wait_for
 from k3py.client.kubeconfig import load_kubeconfig
-from k3py.daemons.settings import BadSetting, ServerSettings, config_files, load
+from k3py.daemons.settings import AgentSettings, BadSetting, ServerSettings, config_files, load
 from k3py.runtime.conmon import find_conmon
 from k3py.runtime.port import NotSupported
 from k3py.runtime.runc import choose_runtime
@@ -42,7 +42,7 @@ def up(
     paths = Paths.from_environment()
     started = time.monotonic()
     url = _server(paths, port, wait_seconds)
-    name = node_name or socket.gethostname().lower()
+    name = _choose_name(paths, node_name)
     _agent(paths, url, name, wait_seconds)
     typer.echo(f"The cluster is ready after {time.monotonic() - started:.1f} s: node {name}, API {url}")
     typer.echo(f"The administrator's kubeconfig is {paths.admin_kubeconfig}")
@@ -95,6 +95,23 @@ def _choose_port(paths: Paths, asked: int) -> int:
             write_private(ours, text.encode(), 0o644)
             return port
     raise BadSetting(f"cannot choose a port: {settings.port} to {settings.port + PORTS_TRIED - 1} are all in use")
+
+
+def _choose_name(paths: Paths, asked: str) -> str:
+    """The asked name, the one written down, or the host's. It is written down: pods are bound to it.
+
+    Raises:
+        Failure: this host is another node already.
+    """
+    settings, _ = load(AgentSettings, {}, os.environ, config_files(paths.config / "agent-config.yaml"))
+    known = settings.node_name
+    if asked and known and asked != known:
+        raise Failure(f"this host is node {known} already; 'k3py reset' makes it none")
+    name = asked or known or socket.gethostname().lower()
+    if not known:
+        text = f"# chosen by 'k3py up'\n{yaml.safe_dump({'node-name': name})}"
+        write_private(paths.config / "agent-config.yaml.d/node-name.yaml", text.encode(), 0o644)
+    return name
 
 
 def _is_free(address: str, port: int) -> bool:
