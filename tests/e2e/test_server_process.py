@@ -149,9 +149,17 @@ def test_a_port_in_use_is_one_line(server: LoneServer) -> None:
     assert not server.paths.server_store.exists(), "nothing was begun"
 
 
-def test_a_second_start_by_mistake_does_not_disturb_the_server_that_runs(server: LoneServer) -> None:
+def test_a_second_start_by_mistake_does_not_disturb_the_server_that_runs(
+    server: LoneServer, source: random.Random
+) -> None:
+    """Neither below the same root, nor below another one with the same port, store and token."""
     server.start()
-    assert "Address already in use" in server.refused(code=1)
+    assert "the server runs already" in server.refused(code=2)
+    with lone_server(source) as other:
+        other.port = server.port
+        token = server.paths.server_token.read_text().strip()
+        line = other.refused("--store", str(server.paths.server_store), "--token", token, code=1)
+    assert "Address already in use" in line
     with server.client() as client:
         assert client.post(CONFIG_MAPS, json={"metadata": {"name": "still-the-leader"}}).status_code == 201
     assert server.process is not None
