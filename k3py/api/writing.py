@@ -121,7 +121,7 @@ class Writer:
         """Delete an object, now or when its finalizers and grace period let it."""
         options = _delete_options(request)
         deleted = await self._objects.delete(target.kind, target.namespace, target.name, options, user)
-        if deleted.raw.startswith(b'{"kind":"Status"'):
+        if deleted.is_status:
             return Response(200, deleted.raw)
         return answer(request, target.kind, deleted.raw, self._now)
 

@@ -151,7 +151,8 @@ def _shorten(meta: meta_v1.ObjectMeta, options: meta_v1.DeleteOptions, grace: in
 
 def answer(kind: Kind, record: Record, raw: bytes, gone: bool) -> Deleted:
     """What the caller is told: the object while it stays or when its kind answers so, else a ``Status``."""
-    if gone and not rules_of(kind.type).returns_deleted:
+    is_status = gone and not rules_of(kind.type).returns_deleted
+    if is_status:
         details = {"name": record.name, "group": kind.group, "kind": kind.plural, "uid": record.uid}
         raw = codec.encode(
             {
@@ -162,4 +163,4 @@ def answer(kind: Kind, record: Record, raw: bytes, gone: bool) -> Deleted:
                 "details": {key: value for key, value in details.items() if value},
             }
         )
-    return Deleted(raw, record, gone)
+    return Deleted(raw, record, gone, is_status)

@@ -80,13 +80,15 @@ class Written:
 class Deleted:
     """What a deletion came to.
 
-    ``raw`` is the answer: the object when it stays for a while or its kind answers so, else a ``Status``.
+    ``raw`` is the answer: the object when it stays for a while or its kind answers so, else a ``Status``
+    (``is_status``).
     ``gone`` is true when the object is no longer stored; ``record`` its last version.
     """
 
     raw: bytes
     record: Record | None
     gone: bool
+    is_status: bool = False
 
 
 # Refused before anything is looked up: it may create, so that nothing is there is no answer.
