@@ -196,6 +196,7 @@ class Containers:
         (self._records.exits / record.id).unlink(missing_ok=True)
         host.step(Step.REMOVE_EXIT)
         await asyncio.to_thread(remove_tree, folder)
+        self._records.remove_copy(record)
         host.step(Step.REMOVE_FILES)
 
     async def end_conmon(self, record: ContainerRecord) -> None:

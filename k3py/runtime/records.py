@@ -6,9 +6,13 @@ are on disk before anything of theirs exists; identities of processes (pid, star
 Layout below ``state``: ``pods/<pod uid>/sandbox.json``, ``pods/<pod uid>/containers/<id>/container.json``,
 ``exits/<id>``. Below ``run`` (a tmpfs, gone with a reboot): ``pods/<pod uid>/...`` for pins and sessions,
 ``<runtime name>/`` for the OCI runtime's own state.
+
+Each record has a copy, ``run/pods/<pod uid>/records/``: should the disk spoil one, what runs is still known, and is
+neither stopped nor started a second time. After a reboot nothing runs, so the copy need not outlive one.
 """
 
 import enum
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +27,8 @@ from k3py.runtime.processes import Identity
 NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 # A record is a few hundred bytes; more is not ours.
 RECORD_BYTES_MAX: Final = 64 * 1024
+# The name of a sandbox's copy; containers' ids are longer.
+SANDBOX: Final = "sandbox"
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -126,18 +132,30 @@ class Records:
     def container(self, pod_uid: str, container_id: str) -> Path:
         return self.pod(pod_uid) / "containers" / checked_name(container_id)
 
+    def _copy(self, pod_uid: str, name: str) -> Path:
+        return self.pod_run(pod_uid) / "records" / f"{checked_name(name)}.json"
+
     def write_sandbox(self, record: SandboxRecord) -> None:
-        write_private(self.pod(record.pod_uid) / "sandbox.json", msgspec.json.encode(record))
+        data = msgspec.json.encode(record)
+        write_private(self.pod(record.pod_uid) / "sandbox.json", data)
+        _replace(self._copy(record.pod_uid, SANDBOX), data)
 
     def write_container(self, record: ContainerRecord) -> None:
-        folder = self.container(record.pod_uid, record.id)
-        write_private(folder / "container.json", msgspec.json.encode(record))
+        data = msgspec.json.encode(record)
+        write_private(self.container(record.pod_uid, record.id) / "container.json", data)
+        _replace(self._copy(record.pod_uid, record.id), data)
 
     def sandbox(self, pod_uid: str) -> SandboxRecord | None:
-        return _read(self.pod(pod_uid) / "sandbox.json", SandboxRecord)
+        found = _read(self.pod(pod_uid) / "sandbox.json", SandboxRecord)
+        return found or _read(self._copy(pod_uid, SANDBOX), SandboxRecord)
 
     def read_container(self, pod_uid: str, container_id: str) -> ContainerRecord | None:
-        return _read(self.container(pod_uid, container_id) / "container.json", ContainerRecord)
+        found = _read(self.container(pod_uid, container_id) / "container.json", ContainerRecord)
+        return found or _read(self._copy(pod_uid, container_id), ContainerRecord)
+
+    def remove_copy(self, record: ContainerRecord) -> None:
+        """The container is removed: its copy goes after its folder."""
+        self._copy(record.pod_uid, record.id).unlink(missing_ok=True)
 
     def pod_uids(self) -> list[str]:
         """Every pod of which anything is left, in either folder."""
@@ -179,6 +197,15 @@ def _read(file: Path, kind: type[R]) -> R | None:
             return msgspec.json.decode(opened.read(RECORD_BYTES_MAX), type=kind)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def _replace(file: Path, data: bytes) -> None:
+    """Write a file that need not survive a power cut: a reader sees the old or the new content."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = file.with_suffix(".tmp")
+    temporary.touch(mode=0o600)
+    temporary.write_bytes(data)
+    os.replace(temporary, file)
 
 
 def _names(folder: Path) -> list[str]:

@@ -149,16 +149,18 @@ class Sandboxes:
                 await asyncio.to_thread(records.write_sandbox, record)
             host.step(Step.TEARDOWN_RECORDED)
             if "pid" in record.pins:
-                await self._end_containers(record)
-            await host.cgroups.kill(record.cgroup)
+                await self._end_containers(pod_uid)
+        cgroup = self._cgroup(pod_uid, record)
+        if cgroup is not None:
+            await host.cgroups.kill(cgroup)
             host.step(Step.TEARDOWN_KILLED)
-            await self._forget_containers(record)
+            await self._forget_containers(pod_uid, record)
             host.step(Step.TEARDOWN_FORGOTTEN)
         kernel.unmount_below(records.pod(pod_uid))
         kernel.unmount_below(records.pod_run(pod_uid))
         host.step(Step.TEARDOWN_UNMOUNTED)
-        if record is not None:
-            await host.cgroups.clear(record.cgroup)
+        if cgroup is not None:
+            await host.cgroups.clear(cgroup)
         host.step(Step.TEARDOWN_CGROUP)
         for container_id in records.container_ids(pod_uid):
             (records.exits / container_id).unlink(missing_ok=True)
@@ -170,18 +172,24 @@ class Sandboxes:
         await asyncio.to_thread(remove_tree, records.pod(pod_uid))
         host.step(Step.TEARDOWN_FILES)
 
-    async def _end_containers(self, record: SandboxRecord) -> None:
+    def _cgroup(self, pod_uid: str, record: SandboxRecord | None) -> str | None:
+        """The pod's cgroup. Should its record be lost with its copy, the containers' own records name it."""
+        if record is not None:
+            return record.cgroup
+        return next((str(Path(found.cgroup).parent) for found in self._records.containers(pod_uid)), None)
+
+    async def _end_containers(self, pod_uid: str) -> None:
         """Let conmon bury the containers' processes: a process namespace ends only when all in it are buried."""
-        for found in self._records.containers(record.pod_uid):
+        for found in self._records.containers(pod_uid):
             await self._host.cgroups.kill(found.cgroup)
             await self._containers.end_conmon(found)
 
-    async def _forget_containers(self, record: SandboxRecord) -> None:
+    async def _forget_containers(self, pod_uid: str, record: SandboxRecord | None) -> None:
         """Have the runtimes forget their containers, all at once."""
-        calls = [runc.delete(command_of(found), found.id) for found in self._records.containers(record.pod_uid)]
-        if "pid" in record.pins:
+        calls = [runc.delete(command_of(found), found.id) for found in self._records.containers(pod_uid)]
+        if record is not None and "pid" in record.pins:
             command = RuntimeCommand(record.runtime_path, record.runtime_root)
-            calls.append(runc.delete(command, pause_id(record.pod_uid)))
+            calls.append(runc.delete(command, pause_id(pod_uid)))
         await asyncio.gather(*calls)
 
 

@@ -17,7 +17,7 @@ import pytest
 from k3py.runtime.port import EXIT_CODE_UNKNOWN, ContainerState, NoSuchContainer
 from k3py.runtime.processes import identify
 from k3py.runtime.steps import Step
-from tests.runtime.machine import Machine, log_text, needs_containers, play, until
+from tests.runtime.machine import Machine, log_text, needs_containers, play, run, until
 
 pytestmark = needs_containers
 
@@ -290,3 +290,41 @@ def test_a_torn_record_is_as_good_as_none_and_the_pod_can_be_removed(machine: Ma
         await runtime.close()
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("torn", [["sandbox.json"], ["container.json"], ["sandbox.json", "container.json"]])
+def test_a_record_that_the_disk_spoils_stops_nothing_and_starts_nothing_twice(
+    machine: Machine, torn: list[str]
+) -> None:
+    async def story() -> None:
+        runtime = machine.runtime()
+        await runtime.start_sandbox(machine.pod())
+        container = await run(runtime, machine.shell("sleep 300"))
+        before = await runtime.status(container)
+        await runtime.close()
+        for path in machine.root.rglob("*.json"):
+            if path.name in torn and "records" not in path.parts:
+                path.write_bytes(path.read_bytes()[:20])
+        again = machine.runtime()
+        (seen,) = await again.list()
+        assert seen.ready
+        assert seen.containers == (before,)
+        await again.stop_sandbox("uid-1")
+        assert not machine.processes()
+        await again.close()
+
+    play(story)
+
+
+def test_a_sandbox_whose_record_is_lost_for_good_leaves_no_process(machine: Machine) -> None:
+    async def story() -> None:
+        runtime = machine.runtime()
+        await runtime.start_sandbox(machine.pod())
+        await run(runtime, machine.shell("sleep 300"))
+        for path in machine.root.rglob("sandbox.json"):
+            path.write_bytes(b"{")
+        await runtime.stop_sandbox("uid-1")
+        assert not machine.processes()
+        await runtime.close()
+
+    play(story)
