@@ -147,7 +147,9 @@ class Agent:
         largest = sorted(self._images.list(), key=lambda image: -image.size)[:IMAGES_REPORTED_MAX]
         return [ContainerImage(names=[*i.repository_digests, *i.names], size_bytes=i.size) for i in largest]
 
-    def _images_in_use(self) -> set[str]:
+    def _images_in_use(self) -> set[str] | None:
+        if not self.pods.knows_all:
+            return None
         used: set[str] = set()
         for worker in self.pods.workers.values():
             record = worker.record

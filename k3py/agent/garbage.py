@@ -30,12 +30,15 @@ def used_percent(folder: Path) -> float:
 
 
 class GarbageCollector:
-    """``in_use`` names the images that pods of this node were made from or are to be made from."""
+    """``in_use`` names the images that pods of this node were made from or are to be made from.
+
+    It answers None while it does not know all pods of the node: then nothing is removed, as something may run from it.
+    """
 
     def __init__(
         self,
         images: CollectableImages,
-        in_use: Callable[[], set[str]],
+        in_use: Callable[[], set[str] | None],
         use_percent: Callable[[], float],
         high_percent: int,
         every_seconds: float,
@@ -57,6 +60,8 @@ class GarbageCollector:
         if self._use_percent() < self._high_percent:
             return Freed()
         used = self._in_use()
+        if used is None:
+            return Freed()
         kept = []
         for image in self._images.list():
             if used & {image.id, *image.names, *image.repository_digests}:

@@ -49,6 +49,7 @@ class PodLoop:
         self._tasks = Tasks(failed)
         self._confirming: set[str] = set()
         self._strays: dict[str, SandboxStatus] = {}
+        self._taken_up = False
         tools = shared.tools
         self._reflector: Reflector[Pod] = Reflector(
             client,
@@ -69,6 +70,11 @@ class PodLoop:
             if (meta.namespace, meta.name) == (namespace, name) and worker.record.state is not PodState.GONE:
                 return worker
         return None
+
+    @property
+    def knows_all(self) -> bool:
+        """Every pod that has something on this node has its worker: the machine was seen, and no sandbox is a stray."""
+        return self._taken_up and not self._strays
 
     def running_logs(self) -> Iterator[tuple[Path, str]]:
         """Log file and id of every running container."""
@@ -126,6 +132,7 @@ class PodLoop:
         # A record is written before its sandbox is made, so these are pods whose record could not be read. They run on,
         # and get a new record when the server speaks of them.
         self._strays = seen
+        self._taken_up = True
         for uid in seen:
             log.error("the sandbox of pod %s has no readable record; it runs on", uid)
 

@@ -202,3 +202,35 @@ def test_a_stray_sandbox_that_will_not_go_costs_no_agent(tmp_path: Path) -> None
         assert refusals == 0
 
     play(tmp_path, story)
+
+
+def test_no_image_goes_while_it_is_not_known_what_runs(tmp_path: Path) -> None:
+    """The layers of a running container's image must stay, also when its record is spoilt or the runtime is slow."""
+
+    async def story(world: World) -> None:
+        world.cluster.put(pod())
+        await world.until(lambda: world.phase() == "Running")
+        assert world.agent._images_in_use()
+        world.kill()
+        web = world.cluster.pod()
+        assert web is not None
+        (world.paths.agent_state / "pods" / web.metadata.uid / "record.json").write_text("torn")
+        silent = world.cluster.away = True
+
+        def before(act: str, subject: str) -> None:
+            if silent and act == "list":
+                raise RuntimeProblem("no answer")
+
+        world.runtime._before = before
+        world.start()
+        assert world.agent._images_in_use() is None
+        silent = False
+        await world.until(lambda: world.agent.pods._taken_up)
+        assert world.agent._images_in_use() is None
+        world.agent._garbage._high_percent = 0
+        await world.agent._garbage.collect()
+        assert world.images.present
+        world.cluster.away = False
+        await world.until(lambda: world.agent._images_in_use())
+
+    play(tmp_path, story)
