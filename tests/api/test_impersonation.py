@@ -46,7 +46,9 @@ def test_others_may_not() -> None:
         acting_user(JANE, asked(user="admin", group=MASTERS), MAY)
 
 
-@pytest.mark.parametrize("headers", [{"group": MASTERS}, {"uid": "7"}, {"user": "", "group": "dev"}, {"extra_scopes": "read"}])
+@pytest.mark.parametrize(
+    "headers", [{"group": MASTERS}, {"uid": "7"}, {"user": "", "group": "dev"}, {"extra_scopes": "read"}]
+)
 def test_a_group_alone_is_refused(headers: Any) -> None:
     with pytest.raises(BadRequest, match="Impersonate-User is missing"):
         acting_user(ADMIN, asked(**headers), MAY)
