@@ -130,5 +130,5 @@ def _ipv6(address: IPv6Address | str | bytes) -> IPv6Address:
     except ValueError as error:
         raise GhostError(f"{address!r} is no IPv6 address") from error
     if parsed.scope_id is not None:
-        raise GhostError(f"{address} has a zone, which no Ghost address has")
+        raise GhostError(f"{parsed} has a zone, which no Ghost address has")
     return parsed

@@ -1,0 +1,42 @@
+/* Reading Ghost addresses; their layout is in k3py/model/ghost.py. */
+#pragma once
+#include "settings.h"
+
+#define NATIVE_FLAG htonl(0x00010000)   /* in word 1: version 4 bits, flags 12, upper half of the cluster id */
+#define CLUSTER_LOW htonl(0xffff0000)   /* in word 2: lower half of the cluster id, VPC id */
+
+INLINE int same_address(const struct in6 *a, const struct in6 *b)
+{
+	return a->word[0] == b->word[0] && a->word[1] == b->word[1] && a->word[2] == b->word[2] && a->word[3] == b->word[3];
+}
+
+/* Prefix, version, cluster ours, and no unknown flag. */
+INLINE int is_ghost(const struct in6 *address)
+{
+	const struct in6 *own = &settings()->ghost;
+
+	return address->word[0] == own->word[0] && (address->word[1] & ~NATIVE_FLAG) == own->word[1] &&
+	       !((address->word[2] ^ own->word[2]) & CLUSTER_LOW);
+}
+
+INLINE int is_native(const struct in6 *address)
+{
+	return !!(address->word[1] & NATIVE_FLAG);
+}
+
+INLINE __u16 ghost_vpc(const struct in6 *address)
+{
+	return ntohl(address->word[2]) & 0xffff;
+}
+
+/* 64:ff9b::/96, RFC 6052. */
+INLINE int is_nat64(const struct in6 *address)
+{
+	return address->word[0] == htonl(0x0064ff9b) && !address->word[1] && !address->word[2];
+}
+
+/* Is it one of this pod's own addresses, with or without the native flag? */
+INLINE int is_own(const struct in6 *address)
+{
+	return is_ghost(address) && address->word[2] == settings()->ghost.word[2] && address->word[3] == settings()->ipv4;
+}

@@ -1,0 +1,118 @@
+/* A packet arrives for a pod: Ghost IPv6 in, IPv4 out, if it comes from where the pod may be reached.
+ * Attached to the host end of the pod's link, where packets leave towards the pod (tcx egress). */
+#include "lib/icmp_error.h"
+#include "lib/neighbor.h"
+#include "lib/outside.h"
+
+/* Whom the pod sees as the source of an error from somebody who has no address in its world (RFC 7600). */
+#define DUMMY_REPORTER htonl(0xc0000008)
+
+/* IPv4 comes only from the kernel, un-masqueraded, and over a short cut without a peer device: no IPv4 route leads
+ * here for the pod's own address. */
+INLINE int receive_ipv4(struct __sk_buff *skb)
+{
+	struct ipv4 ip;
+	int error = read_ipv4(skb, &ip);
+
+	if (error)
+		return error;
+	if (settings()->flags & SETTING_PLAIN && ip.destination == settings()->ipv4)
+		return RECEIVED_SHORT_CUT;
+	if (!settings()->outside_ipv4 || ip.destination != settings()->outside_ipv4)
+		return -DROP_DESTINATION_NOT_OURS;
+	return exchange_address(skb, &ip, 0, ip.destination, settings()->ipv4) ?: RECEIVED_FROM_OUTSIDE;
+}
+
+/* Errors are judged by the packet that they quote; what their sender may say besides is its address. */
+INLINE int receive_error(struct __sk_buff *skb, const struct ipv6 *ip)
+{
+	struct error6 quote;
+	__u32 reporter = DUMMY_REPORTER;
+	int error = read_error6(skb, ip, &quote);
+
+	if (error)
+		return error;
+	if (is_ghost(&ip->source)) {
+		if (!may_reach(ghost_vpc(&ip->source), settings()->vpc))
+			return -DROP_OTHER_VPC;
+		if (ghost_vpc(&ip->source) != SYSTEM_VPC)
+			reporter = ip->source.word[3];
+	} else if (is_nat64(&ip->source)) {
+		reporter = ip->source.word[3];
+	}
+	if (is_native(&ip->destination))
+		return RECEIVED_NATIVE;
+	return icmp_error_6to4(skb, ip, &quote, reporter) ?: RECEIVED_FROM_VPC;
+}
+
+/* NAT64 answers only those who have no other way out, and native sockets. */
+INLINE int check_sender(const struct ipv6 *ip)
+{
+	const struct in6 *from = &ip->source;
+	int native = is_native(&ip->destination);
+
+	if (is_nat64(from))
+		return native || !settings()->outside_ipv4 ? 0 : -DROP_NOT_GHOST;
+	if (!is_ghost(from))
+		return -DROP_NOT_GHOST;
+	if (!may_reach(ghost_vpc(from), settings()->vpc))
+		return -DROP_OTHER_VPC;
+	if (ghost_vpc(from) != SYSTEM_VPC && is_native(from) != native)
+		return -DROP_NATIVE_MISMATCH;
+	return 0;
+}
+
+INLINE int is_neighbor_answer(const struct ipv6 *ip, const struct icmp *icmp)
+{
+	return ip->next == PROTO_ICMPV6 && icmp->type == ICMPV6_NEIGHBOR_ADVERTISEMENT && ip->hop_limit == 255;
+}
+
+INLINE int receive_ipv6(struct __sk_buff *skb)
+{
+	struct arrived arrived = {};
+	int error = read_ipv6(skb, &arrived.ip), pod;
+
+	if (!error)
+		error = read_icmpv6(skb, &arrived.ip, &arrived.icmp);
+	if (error)
+		return error;
+	if (settings()->flags & SETTING_NATIVE && is_neighbor_answer(&arrived.ip, &arrived.icmp))
+		return RECEIVED_NEIGHBOR;
+	if (!is_own(&arrived.ip.destination))
+		return -DROP_DESTINATION_NOT_OURS;
+	if (is_native(&arrived.ip.destination) && !(settings()->flags & SETTING_NATIVE))
+		return -DROP_NATIVE_MISMATCH;
+	if (is_icmpv6_error(&arrived.ip, &arrived.icmp))
+		return receive_error(skb, &arrived.ip);
+	error = check_sender(&arrived.ip);
+	if (error)
+		return error;
+	if (is_native(&arrived.ip.destination))
+		return RECEIVED_NATIVE;
+	pod = is_ghost(&arrived.ip.source) && ghost_vpc(&arrived.ip.source) != SYSTEM_VPC;
+	error = read_arrived(skb, &arrived, pod);
+	if (error)
+		return error;
+	arrived.source = arrived.ip.source.word[3];
+	return siit_6to4(skb, &arrived) ?: RECEIVED_FROM_VPC;
+}
+
+SEC("tcx/egress")
+int to_pod(struct __sk_buff *skb)
+{
+	__u32 length = skb->len;
+	int outcome = -DROP_NOT_IP;
+
+	if (skb->protocol == htons(ETHERTYPE_IPV6))
+		outcome = receive_ipv6(skb);
+	else if (skb->protocol == htons(ETHERTYPE_IPV4))
+		outcome = receive_ipv4(skb);
+	else if (skb->protocol == htons(ETHERTYPE_ARP))
+		outcome = RECEIVED_NEIGHBOR; /* only the gateway's own answers: the device asks nobody (NOARP) */
+	if (outcome >= 0 && outcome != RECEIVED_NEIGHBOR && write_macs(skb, settings()->pod_mac))
+		outcome = -DROP_NO_ROOM;
+	if (outcome < 0)
+		return drop(skb, TO_POD, outcome, length);
+	count(skb, TO_POD, outcome, length);
+	return TC_ACT_OK;
+}

@@ -1,0 +1,1 @@
+"""Addresses and isolation on one node."""
