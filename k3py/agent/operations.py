@@ -172,7 +172,7 @@ class Operations:
         known = self._record.touch(action.container)
         stop_by = action.stop_at + action.grace_seconds
         hook = container.lifecycle.pre_stop if container.lifecycle else None
-        left = stop_by - self._tools.clock.now()
+        left = min(stop_by - self._tools.clock.now(), action.grace_seconds)
         if hook is not None and known.pre_stop == HookState.NONE and left > 0:
             try:
                 await self._handlers.run(hook, self._record.uid, container, action.id, left)
@@ -185,7 +185,8 @@ class Operations:
                     self._record.pod, "FailedPreStopHook", "PreStopHook failed", container=container.name, warning=True
                 )
             self._steps.save()
-        left = max(GRACE_SECONDS_MIN, stop_by - self._tools.clock.now())
+        # Not more than the whole grace, should the clock have been set back.
+        left = min(max(GRACE_SECONDS_MIN, stop_by - self._tools.clock.now()), action.grace_seconds)
         try:
             self._memory.put(await self._tools.runtime.stop_container(action.id, left))
         except NoSuchContainer:

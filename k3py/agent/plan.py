@@ -35,6 +35,8 @@ from k3py.runtime.port import ContainerStatus, SandboxStatus
 DEFAULT_GRACE_SECONDS: Final = 30
 # Even "delete now" leaves a process a second to end by itself, as kubelet does.
 GRACE_SECONDS_MIN: Final = 1.0
+# Exit files carry the kernel's time, which may differ from ours by a tick or two.
+CLOCK_SLACK_SECONDS: Final = 1.0
 DEADLINE_REASON: Final = "DeadlineExceeded"
 DEADLINE_MESSAGE: Final = "Pod was active on the node longer than the specified deadline"
 
@@ -78,9 +80,13 @@ class _Planner:
         if self.wake_at is None or moment < self.wake_at:
             self.wake_at = moment
 
+    def lies_ahead(self, moment: float, wait_seconds: float) -> bool:
+        """A wait ends later. One that would last longer than it is long began before the clock was set back: over."""
+        return self.now < moment <= self.now + wait_seconds + CLOCK_SLACK_SECONDS
+
     def waits_out(self, trouble: Trouble | None) -> bool:
         """The back-off after a failure is not over; asks to be called again when it is."""
-        if trouble is None or self.now >= trouble.at + trouble.wait_seconds:
+        if trouble is None or not self.lies_ahead(trouble.at + trouble.wait_seconds, trouble.wait_seconds):
             return False
         self.wait_until(trouble.at + trouble.wait_seconds)
         if self.now < trouble.at + PULL_ERROR_SHOWN_SECONDS:
@@ -205,7 +211,7 @@ class _Planner:
         name, begun = container.name, known.attempt >= 0 and known.ended is None
         if not begun and known.attempt >= 0 and not known.rerun:
             again_at = restart_at(known)
-            if self.now < again_at:
+            if self.lies_ahead(again_at, known.back_off_seconds):
                 self.wait_until(again_at)
                 return
         if self.waits_out(known.trouble):
@@ -260,7 +266,8 @@ class _Planner:
     def stop(self, status: ContainerStatus, known: ContainerRecord) -> Iterator[Action]:
         stop_by = self.record.stop_by
         if stop_by is not None:
-            grace = max(GRACE_SECONDS_MIN, stop_by - self.now)
+            # Never longer than the whole grace: the clock may have been set back since the deletion.
+            grace = min(max(GRACE_SECONDS_MIN, stop_by - self.now), grace_of(self.record))
             # An earlier end is news; the same one, but for rounding, is not.
             earlier = known.stop_at is None or self.now + grace < known.stop_at + known.stop_grace_seconds - 0.1
             if earlier:

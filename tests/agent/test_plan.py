@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from k3py.agent.actions import CreateContainer, EnsureImage, StartContainer, StartSandbox, StopContainer
+from k3py.agent.actions import CreateContainer, EnsureImage, MarkStopping, StartContainer, StartSandbox, StopContainer
 from k3py.agent.observe import container_state, ended_since
 from k3py.agent.plan import Facts, plan
 from k3py.agent.pod_states import ContainerState, PodState
@@ -233,3 +233,19 @@ def test_a_record_survives_the_disk(tmp_path: Path) -> None:
     records.remove("uid")
     records.remove("uid")
     assert list(records.load()) == []
+
+
+def test_a_clock_that_was_set_back_makes_no_wait_longer() -> None:
+    """An hour back: neither back-off, nor trouble, nor the grace of a deletion lasts an hour more."""
+    hour = NOW + 3600
+    ended_later = record(PodState.RUNNING, attempt=0, ended=ended(1, hour), back_off_seconds=10.0, back_off_at=hour - 9)
+    assert said(ended_later, sandbox(), IMAGE) == ["CreateContainer web: it ended with exit code 1"]
+    troubled = record(
+        PodState.RUNNING, trouble=Trouble(reason="ErrImagePull", message="no", at=hour, wait_seconds=10.0)
+    )
+    assert said(troubled, sandbox(), READY) == ["EnsureImage web: attempt 0 needs its image"]
+    deleted = record(PodState.STOPPING, deleted_at=hour, attempt=0)
+    deleted.stop_by = hour + 30
+    (mark,) = plan(deleted, sandbox(seen()), READY, NOW).actions
+    assert isinstance(mark, MarkStopping)
+    assert mark.grace_seconds == 30
