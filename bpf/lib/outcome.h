@@ -41,8 +41,9 @@ struct {
 
 /* Keeps in the type information what no map names, so that a test can compare it with Python's. */
 const struct {
-	enum outcome *outcome;
-	struct event *event;
+	enum outcome outcome;
+	enum direction direction;
+	struct event event;
 } described SEC(".rodata") = {};
 
 INLINE struct counter *count(struct __sk_buff *skb, enum direction direction, __u32 outcome, __u32 length)

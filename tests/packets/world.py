@@ -112,15 +112,15 @@ class Node:
             abi.Route, kind=kind, vpc=to_vpc, prefix=outside if kind is RouteKind.OUTSIDE else prefix
         )
 
-    def local(self, ipv4: str, ifindex: int, flags: LocalFlag, vpc: int = VPC) -> None:
+    def local(self, ipv4: str, ifindex: int, flags: LocalFlag, mac: str = NEIGHBOR_MAC) -> None:
         """A pod of this node."""
-        key = fill(abi.LocalKey, vpc=vpc, ipv4=IPv4Address(ipv4).packed)
-        self.maps["local_pods"][key] = fill(abi.LocalPod, ifindex=ifindex, mac=packed(NEIGHBOR_MAC), flags=flags)
+        key = fill(abi.LocalKey, vpc=VPC, ipv4=IPv4Address(ipv4).packed)
+        self.maps["local_pods"][key] = fill(abi.LocalPod, ifindex=ifindex, mac=packed(mac), flags=flags)
 
     def peer(self, receiver: int, sender: int) -> None:
         self.maps["peers"][fill(abi.PeerKey, receiver=receiver, sender=sender)] = (1).to_bytes(4, "little")
 
-    def pod(self, flags: Setting, ipv4: str = POD, outside: str = "0.0.0.0") -> Pod:
+    def pod(self, flags: Setting, ipv4: str = POD, outside: str = "0.0.0.0", pod_mac: str = POD_MAC) -> Pod:
         settings = fill(
             abi.Settings,
             ghost=Ghost(CLUSTER, VPC, IPv4Address(ipv4)).packed,
@@ -128,7 +128,7 @@ class Node:
             outside_ipv4=IPv4Address(outside).packed,
             flags=flags,
             vpc=VPC,
-            pod_mac=packed(POD_MAC),
+            pod_mac=packed(pod_mac),
             gateway_mac=packed(GATEWAY_MAC),
         )
         constants = {"settings_constant": settings}

@@ -84,7 +84,7 @@ def parse(data: bytes) -> Elf:
     """
     try:
         return _parse(data)
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
+    except (struct.error, IndexError, OverflowError, UnicodeDecodeError) as error:
         raise ObjectError(f"damaged object file: {error}") from error
 
 
