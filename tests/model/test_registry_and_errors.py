@@ -47,7 +47,10 @@ def test_names_are_unique() -> None:
     assert len(seen) == len(set(seen))
 
 
-@pytest.mark.parametrize("kind", Problem.__subclasses__(), ids=lambda each: each.__name__)
+OURS = [each for each in Problem.__subclasses__() if each.__module__ == errors.__name__]
+
+
+@pytest.mark.parametrize("kind", OURS, ids=lambda each: each.__name__)
 def test_a_problem_survives_the_wire(kind: type[Problem]) -> None:
     problem = kind("it is so", Details("n", "g", "k", "u", (Cause("R", "m", "f"),), 3))
     again = from_status(problem.status(), kind.code)
