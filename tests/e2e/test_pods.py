@@ -47,11 +47,15 @@ def logs(cluster: Cluster, namespace: str, name: str, *options: str) -> str:
     return cluster.kubectl("-n", namespace, "logs", name, *options)
 
 
-def reasons(cluster: Cluster, namespace: str, name: str) -> dict[str, str]:
-    """Reason -> message of the events about a pod."""
-    listed = cluster.get(f"/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.name%3D{name}")
-    assert listed is not None
-    return {each["reason"]: each["message"] for each in listed["items"]}
+def reasons(cluster: Cluster, namespace: str, name: str, *wanted: str) -> dict[str, str]:
+    """Reason -> message of the events about a pod, once the wanted ones are there: events come after the fact."""
+
+    def look() -> dict[str, str] | None:
+        listed = cluster.get(f"/api/v1/namespaces/{namespace}/events?fieldSelector=involvedObject.name%3D{name}")
+        told = {each["reason"]: each["message"] for each in (listed or {})["items"]}
+        return told if set(wanted) <= set(told) else None
+
+    return until(look, f"events {', '.join(wanted)} about pod {name}")
 
 
 def test_environment(shared_cluster: Cluster, namespace: str) -> None:
@@ -185,7 +189,7 @@ def test_restarts_back_off_and_show_the_last_end(shared_cluster: Cluster, namesp
     assert status["lastState"]["terminated"]["exitCode"] == 17
     assert status["lastState"]["terminated"]["reason"] == "Error"
     assert status["restartCount"] >= 1
-    assert "BackOff" in reasons(shared_cluster, namespace, "failing")
+    assert "failed container main" in reasons(shared_cluster, namespace, "failing", "BackOff")["BackOff"]
     assert logs(shared_cluster, namespace, "failing", "--previous") == "attempt\n"
 
 
@@ -226,7 +230,7 @@ def test_readiness_comes_and_goes(shared_cluster: Cluster, namespace: str) -> No
     shared_cluster.kubectl("-n", namespace, "exec", "probed", "--", "rm", "/tmp/ready")
     shared_cluster.until_pod(namespace, "probed", lambda made: not is_ready(made), "it is not ready any more")
     assert container_status(shared_cluster.pod(namespace, "probed") or {})["restartCount"] == 0
-    assert "Readiness probe failed" in reasons(shared_cluster, namespace, "probed")["Unhealthy"]
+    assert "Readiness probe failed" in reasons(shared_cluster, namespace, "probed", "Unhealthy")["Unhealthy"]
 
 
 def test_a_failing_liveness_probe_restarts(shared_cluster: Cluster, namespace: str) -> None:
@@ -237,7 +241,7 @@ def test_a_failing_liveness_probe_restarts(shared_cluster: Cluster, namespace: s
         namespace, "sick", lambda made: container_status(made).get("restartCount", 0) >= 1, "it was restarted"
     )
     assert container_status(again)["lastState"]["terminated"]["exitCode"] in (0, 143)
-    told = reasons(shared_cluster, namespace, "sick")
+    told = reasons(shared_cluster, namespace, "sick", "Unhealthy", "Killing")
     assert "Liveness probe failed" in told["Unhealthy"]
     assert "main" in told["Killing"]
 
@@ -337,7 +341,7 @@ def test_an_image_from_a_registry(shared_cluster: Cluster, namespace: str, place
     )
     ended = shared_cluster.until_pod(namespace, "pulled", succeeded, "it was pulled and ran")
     assert "@sha256:" in container_status(ended)["imageID"]
-    told = reasons(shared_cluster, namespace, "pulled")
+    told = reasons(shared_cluster, namespace, "pulled", "Pulled")
     assert "Successfully pulled image" in told["Pulled"]
 
 
@@ -360,7 +364,7 @@ def test_an_image_that_cannot_be_pulled(
     shared_cluster.until_pod(namespace, "wrong", both_seen, "both reasons were shown")
     assert words in seen["ErrImagePull"]
     assert seen["ImagePullBackOff"].startswith(f'Back-off pulling image "{place}/{image}"')
-    assert "Failed" in reasons(shared_cluster, namespace, "wrong")
+    assert reasons(shared_cluster, namespace, "wrong", "Failed")
 
 
 def test_a_container_killed_from_outside_is_restarted(shared_cluster: Cluster, namespace: str) -> None:
