@@ -41,16 +41,13 @@ INLINE int send_ipv4(struct __sk_buff *skb, struct local_pod **local)
 /* Where may a native socket send? Where the same pod's IPv4 may, by the same routes; to pods, only native. */
 INLINE int check_native_destination(const struct in6 *to, const struct route *route)
 {
-	__u32 flags = is_nat64(to) ? 0 : to->word[1] & NATIVE_FLAG;
-
 	if (to->word[0] != route->prefix[0] && to->word[0] != settings()->ghost.word[0])
 		return -DROP_NO_ROUTE;
 	if (!is_nat64(to) && !is_ghost(to))
 		return -DROP_NOT_GHOST;
-	if (to->word[0] != route->prefix[0] || (to->word[1] & ~flags) != route->prefix[1] ||
-	    to->word[2] != route->prefix[2])
+	if (!leads_to(route, to))
 		return -DROP_OTHER_VPC;
-	if (route->kind == ROUTE_VPC && route->vpc != SYSTEM_VPC && !flags)
+	if (route->kind == ROUTE_VPC && route->vpc != SYSTEM_VPC && !is_native(to))
 		return -DROP_NATIVE_MISMATCH;
 	return 0;
 }
@@ -119,7 +116,7 @@ int from_pod(struct __sk_buff *skb)
 	if (outcome < 0)
 		return drop(skb, FROM_POD, outcome, length);
 
-	count(skb, FROM_POD, outcome, length);
+	count(FROM_POD, outcome, length);
 	if (outcome == NEIGHBOR_ANSWERED)
 		return redirect(skb->ifindex, 0);
 	if (outcome == SENT_SHORT_CUT && local)

@@ -113,6 +113,6 @@ int to_pod(struct __sk_buff *skb)
 		outcome = -DROP_NO_ROOM;
 	if (outcome < 0)
 		return drop(skb, TO_POD, outcome, length);
-	count(skb, TO_POD, outcome, length);
+	count(TO_POD, outcome, length);
 	return TC_ACT_OK;
 }

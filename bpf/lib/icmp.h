@@ -81,7 +81,8 @@ INLINE int icmp_error_to_icmpv6(struct icmp *icmp, __u32 quoted_length)
 	return -DROP_ICMP_TYPE;
 }
 
-INLINE int icmpv6_error_to_icmp(struct icmp *icmp)
+/* header_growth: how much longer the quoted packet is in IPv6: a fragment needs a header of its own there. */
+INLINE int icmpv6_error_to_icmp(struct icmp *icmp, __u32 header_growth)
 {
 	__u32 rest = ntohl(icmp->rest);
 	__u8 code = icmp->code;
@@ -94,7 +95,7 @@ INLINE int icmpv6_error_to_icmp(struct icmp *icmp)
 	case ICMPV6_TOO_BIG:
 		if (rest > 0xffff)
 			rest = 0xffff;
-		rest = rest < IPV4_MTU_MIN + IPV6_LEN - IPV4_LEN ? IPV4_MTU_MIN : rest - (IPV6_LEN - IPV4_LEN);
+		rest = rest < IPV4_MTU_MIN + header_growth ? IPV4_MTU_MIN : rest - header_growth;
 		return says(icmp, ICMP_UNREACHABLE, 4, rest);
 	case ICMPV6_TIME_EXCEEDED:
 		return says(icmp, ICMP_TIME_EXCEEDED, code, 0);

@@ -130,8 +130,7 @@ INLINE int read_error6(struct __sk_buff *skb, const struct ipv6 *outer, struct e
 	if (ntohl(error->ip.version_class_label) >> 28 != 6 || !is_own(&error->ip.source) ||
 	    is_native(&error->ip.source) != is_native(&outer->destination))
 		return -DROP_ICMP_QUOTE;
-	if (find_route(to->word[3], &route) || to->word[0] != route->prefix[0] || to->word[2] != route->prefix[2] ||
-	    (to->word[1] & ~(is_nat64(to) ? 0 : NATIVE_FLAG)) != route->prefix[1])
+	if (find_route(to->word[3], &route) || !leads_to(route, to))
 		return -DROP_ICMP_QUOTE;
 	if (error->ip.next != PROTO_FRAGMENT)
 		return 0;
@@ -187,7 +186,7 @@ INLINE int icmp_error_6to4(struct __sk_buff *skb, const struct ipv6 *outer, stru
 	struct pseudo pseudo = { outer->source, outer->destination, htonl(length), htonl(PROTO_ICMPV6) };
 
 	new.icmp = old->icmp;
-	error = icmpv6_error_to_icmp(&new.icmp);
+	error = icmpv6_error_to_icmp(&new.icmp, shrink);
 	if (!error)
 		error = quoted_6to4(old, &new.ip, fragmented);
 	if (!error)

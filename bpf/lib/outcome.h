@@ -46,7 +46,7 @@ const struct {
 	struct event event;
 } described SEC(".rodata") = {};
 
-INLINE struct counter *count(struct __sk_buff *skb, enum direction direction, __u32 outcome, __u32 length)
+INLINE struct counter *count(enum direction direction, __u32 outcome, __u32 length)
 {
 	__u32 key = direction * OUTCOMES + outcome;
 	struct counter *counter = map_lookup(&counters, &key);
@@ -87,7 +87,7 @@ INLINE int drop(struct __sk_buff *skb, enum direction direction, int error, __u3
 
 	if (outcome >= OUTCOMES)
 		outcome = DROP_NO_ROOM;
-	counter = count(skb, direction, outcome, length);
+	counter = count(direction, outcome, length);
 	if (counter) {
 		__u64 now = ktime_get_ns();
 

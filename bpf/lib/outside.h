@@ -24,8 +24,8 @@ INLINE int exchange_quoted(struct __sk_buff *skb, const struct ipv4 *outer, int 
 	address = source ? &after.destination : &after.source;
 	if (before.version_length != IPV4_PLAIN || *address != from)
 		return -DROP_ICMP_QUOTE;
-	if ((source ? before.source != outer->destination : 0))
-		return -DROP_ICMP_QUOTE;
+	if (source && before.source != outer->destination)
+		return -DROP_ICMP_QUOTE; /* a pod speaks of what it received from there, and of nothing else */
 	*address = to;
 	difference = csum_diff(&from, 4, &to, 4, 0);
 	after.checksum = changed(before.checksum, difference);

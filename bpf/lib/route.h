@@ -1,5 +1,6 @@
 /* Who may be reached, and where: maps that the VPC daemon keeps, shared by all pods of a node. */
 #pragma once
+#include "ghost.h"
 #include "outcome.h"
 
 #define SYSTEM_VPC 0
@@ -72,4 +73,13 @@ INLINE int find_route(__u32 destination, struct route **found)
 	if (!*found || first == 0 || first == 127)
 		return -DROP_NO_ROUTE;
 	return (*found)->kind == ROUTE_DENIED ? -DROP_ROUTE_DENIED : 0;
+}
+
+/* Is an IPv6 address, whose last word found the route, where the route leads to? With or without the native flag. */
+INLINE int leads_to(const struct route *route, const struct in6 *address)
+{
+	__u32 flags = is_ghost(address) ? NATIVE_FLAG : 0;
+
+	return address->word[0] == route->prefix[0] && (address->word[1] & ~flags) == route->prefix[1] &&
+	       address->word[2] == route->prefix[2];
 }

@@ -106,7 +106,7 @@ INLINE int protocol_for_ipv4(__u8 next)
 	return next != PROTO_ICMP && next != PROTO_IGMP && (next == PROTO_ICMPV6 || !protocol_changes_meaning(next));
 }
 
-/* at_ghost: the sender is a pod, which alone may send what RFC 7915 cannot translate. */
+/* from_pod: the sender is a pod, which alone may send what RFC 7915 cannot translate. */
 INLINE int read_arrived(struct __sk_buff *skb, struct arrived *arrived, int from_pod)
 {
 	int at = IPV6_PAYLOAD_AT;

@@ -177,13 +177,13 @@ def error_to_icmpv6(kind: int, code: int, rest: bytes, quoted_length: int) -> tu
     raise Untranslatable(f"ICMP {kind}/{code}")
 
 
-def error_to_icmp(kind: int, code: int, rest: bytes) -> tuple[int, int, int]:
+def error_to_icmp(kind: int, code: int, rest: bytes, about_fragment: bool) -> tuple[int, int, int]:
     """Type, code and second word of an ICMPv4 error: section 5.2."""
     word = int.from_bytes(rest, "big")
     if kind == 1 and code in (0, 1, 2, 3, 4):
         return 3, {1: 10, 4: 3}.get(code, 1), 0
     if kind == 2:
-        return 3, 4, max(68, min(word, 65535) - 20)
+        return 3, 4, max(68, min(word, 65535) - (28 if about_fragment else 20))
     if kind == 3:
         return 11, code, 0
     if kind == 4 and code == 1:
@@ -277,7 +277,7 @@ def to_ipv4(packet: bytes, addresses: Addresses, identification: int = 0, among_
         raise Untranslatable("ICMP")
     quoted = quoted_to_ipv4(data[8:], addresses)
     (checksum,) = struct.unpack_from(">H", data, 2)
-    kind, code, rest = error_to_icmp(data[0], data[1], data[4:8])
+    kind, code, rest = error_to_icmp(data[0], data[1], data[4:8], data[14] == FRAGMENT)
     message = struct.pack(">BBHI", kind, code, 0, rest) + quoted
     checksum = adjusted(checksum, total(data[:2] + bytes(2) + data[4:]) + pseudo(old), total(message))
     new = Header(new.source, new.destination, ICMP, new.hops, new.traffic_class, len(message))

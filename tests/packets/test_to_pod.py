@@ -112,7 +112,7 @@ TRANSLATED = [
     ("an error about an echo", in6() / ICMPv6DestUnreach(code=3) / quoted6(ICMPv6EchoRequest(id=1, seq=2, data=bytes(DATA))),
      in4(flags=0) / ICMP(type=3, code=1) / quoted4(ECHO)),
     ("an error about a fragment", in6() / ICMPv6PacketTooBig(mtu=1400) / quoted6(IPv6ExtHdrFragment(nh=17, offset=5, m=1, id=9) / DATA),
-     in4(flags=0) / ICMP(type=3, code=4, nexthopmtu=1380) / quoted4(DATA, proto=17, flags="MF", frag=5, id=9)),
+     in4(flags=0) / ICMP(type=3, code=4, nexthopmtu=1372) / quoted4(DATA, proto=17, flags="MF", frag=5, id=9)),
     ("an error about the outside", in6("64:ff9b::203.0.113.1") / ICMPv6TimeExceeded() / quoted6(dst="64:ff9b::192.0.2.7"),
      in4("203.0.113.1", flags=0) / ICMP(type=11) / quoted4(dst=SERVER)),
 ]  # fmt: skip
@@ -228,6 +228,7 @@ REFUSED = [
     ("an error about the native socket's", in6() / ERROR / quoted6(src=NATIVE), Outcome.DROP_ICMP_QUOTE),
     ("an error about a packet to another VPC", in6() / ERROR / quoted6(dst=ghost(FAR, STRANGE)), Outcome.DROP_ICMP_QUOTE),
     ("an error about a packet to the world", in6() / ERROR / quoted6(dst="2001:db8::a00:106"), Outcome.DROP_ICMP_QUOTE),
+    ("an error about a packet to almost NAT64's prefix", in6() / ERROR / quoted6(dst="64:ff9b:1::192.0.2.7"), Outcome.DROP_ICMP_QUOTE),
     ("an error about a packet to a denied address", in6() / ERROR / quoted6(dst="64:ff9b::100.64.0.6"), Outcome.DROP_ICMP_QUOTE),
     ("an error about an error", in6() / ERROR / quoted6(ERROR / quoted6()), Outcome.DROP_ICMP_QUOTE),
     ("an error from another VPC", in6(ghost(IN_STRANGE, STRANGE)) / ERROR / quoted6(), Outcome.DROP_OTHER_VPC),

@@ -62,6 +62,18 @@ for line in sys.stdin:
             asking.recv(10)
         except ConnectionRefusedError:
             print("refused", flush=True)
+    if kind in ("hops", "mtu"):
+        asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        asking.settimeout(5)
+        asking.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+        asking.setsockopt(socket.IPPROTO_IP, 10, 2 if int(size) < 1500 else 1)  # IP_MTU_DISCOVER: do, want
+        asking.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, int(count))
+        asking.connect((target, 7))
+        asking.send(bytes(int(size)))
+        try:
+            asking.recv(65536)
+        except OSError as error:
+            print(error.strerror, asking.getsockopt(socket.IPPROTO_IP, 14), flush=True)  # IP_MTU
     if kind == "tcp":
         stream = socket.create_connection((target, 8), timeout=5)
         for _ in range(int(count)):
@@ -133,6 +145,32 @@ def test_pods_talk(flags):
             assert set(sent) <= {way, Outcome.NEIGHBOR_ANSWERED, Outcome.DROP_NOT_IP}
             if not flags:
                 assert second.total(Direction.TO_POD)[Outcome.RECEIVED_FROM_VPC] == sent[way]
+
+    in_network_namespace(story)
+
+
+@pytest.mark.parametrize("flags", [Setting.SHORT_CUT, Setting(0)], ids=["short cut", "translated"])
+def test_the_node_tells_a_packet_at_the_end_of_its_hops(flags):
+    def story() -> None:
+        ip("link", "set", "lo", "up")
+        ip("addr", "add", ghost("169.254.0.1", 0), "dev", "lo")
+        with two_pods(flags) as (first, second):
+            first.asks(f"hops {second.ipv4} 64 1", "No route to host 1472")
+            assert first.total(Direction.TO_POD)[Outcome.RECEIVED_FROM_VPC] == 1
+
+    in_network_namespace(story)
+
+
+def test_a_smaller_mtu_on_the_way_is_learned():
+    def story() -> None:
+        ip("link", "set", "lo", "up")
+        ip("addr", "add", ghost("169.254.0.1", 0), "dev", "lo")
+        with two_pods(Setting(0)) as (first, second):
+            ip("route", "replace", ghost(second.ipv4), "dev", "pod2", "mtu", 1400)
+            first.asks(f"mtu {second.ipv4} 1440 64", "Message too long 1380")
+            first.asks(f"mtu {second.ipv4} 20000 64", "Message too long 1372")  # fragments need a header more
+            first.asks(f"udp {second.ipv4} 20000 5", "answered 5")
+            first.asks(f"tcp {second.ipv4} 1000000 5", "swallowed 5000000")
 
     in_network_namespace(story)
 
