@@ -14,18 +14,13 @@ from cryptography import x509
 
 from k3py.api.authentication import Authenticator, StaticTokens
 from k3py.api.authorization import AnyOf, Basic, Masters
-from k3py.api.discovery import Discovery
-from k3py.api.health import GIT_VERSION, Health, version_document
+from k3py.api.documents import Documents
+from k3py.api.health import version_document
 from k3py.api.http.server import HttpServer, bind
 from k3py.api.node_authorizer import NodeAuthorizer, NodeReferences
-from k3py.api.openapi import OpenApi
-from k3py.api.pods import PodStreams
-from k3py.api.reading import Reader
-from k3py.api.reviews import Reviews
+from k3py.api.resources import Resources
 from k3py.api.routing import Router
 from k3py.api.server import Api
-from k3py.api.watching import Watcher
-from k3py.api.writing import Writer
 from k3py.base.backoff import Backoff
 from k3py.base.clock import Clock, SystemClock
 from k3py.base.ids import new_uid
@@ -139,7 +134,6 @@ class Server:
         references.begin(pods)
         store.watch(KINDS.of(core_v1.Pod).plural, None, None, references.deliver)
         authorizer = AnyOf(Masters(), NodeAuthorizer(references), Basic())
-        now = self._clock.now
         joining = self._joining = Joining(cluster, objects, self._hub, self._clock)
         joining.follow_deletions()
         system = f"{platform.system().lower()}/{_GO_ARCH.get(platform.machine(), platform.machine())}"
@@ -147,14 +141,8 @@ class Server:
             authenticator,
             authorizer,
             Router(KINDS),
-            Discovery(KINDS),
-            OpenApi(KINDS, GIT_VERSION),
-            Health({}),
-            version_document(system, platform.python_version()),
-            Reader(store, objects, now),
-            Watcher(store, now, self._source),
-            Writer(objects, Reviews(authorizer), now),
-            PodStreams(objects, self._hub),
+            Resources(objects, authorizer, self._hub, self._source),
+            Documents(KINDS, version_document(system, platform.python_version()), {}),
             joining.routes(),
         )
 

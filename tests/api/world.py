@@ -9,18 +9,13 @@ import orjson
 
 from k3py.api.authentication import Authenticator, StaticTokens
 from k3py.api.authorization import AnyOf, Basic, Masters
-from k3py.api.discovery import Discovery
-from k3py.api.health import Health
+from k3py.api.documents import Documents
 from k3py.api.http.messages import Answer, Request, Response, StreamResponse
 from k3py.api.node_authorizer import NodeAuthorizer, NodeReferences
-from k3py.api.openapi import OpenApi
-from k3py.api.pods import NodeStreams, PodStreams
-from k3py.api.reading import Reader
-from k3py.api.reviews import Reviews
+from k3py.api.pods import NodeStreams
+from k3py.api.resources import Resources
 from k3py.api.routing import Router
 from k3py.api.server import Api
-from k3py.api.watching import Watcher
-from k3py.api.writing import Writer
 from k3py.model.errors import Problem
 from k3py.model.registry import KINDS
 from k3py.model.streams import MessageStream, NodeUnreachable, StreamRequest
@@ -87,7 +82,7 @@ class World:
 
     def __init__(self, objects: Objects, nodes: NodeStreams | None = None) -> None:
         self.objects = objects
-        store, now = objects.store, objects.clock.now
+        store = objects.store
         self.references = NodeReferences()
         store.watch("pods", None, None, self.references.deliver)
         authorizer = AnyOf(Masters(), NodeAuthorizer(self.references), Basic())
@@ -96,14 +91,8 @@ class World:
             Authenticator([StaticTokens(USERS)]),
             authorizer,
             Router(KINDS),
-            Discovery(KINDS),
-            OpenApi(KINDS, "v1.36.0"),
-            Health({"store": lambda: self.problem}),
-            b'{"gitVersion":"v1.36.0"}',
-            Reader(store, objects, now),
-            Watcher(store, now, random.Random(1)),
-            Writer(objects, Reviews(authorizer), now),
-            PodStreams(objects, nodes or NoNodes()),
+            Resources(objects, authorizer, nodes or NoNodes(), random.Random(1)),
+            Documents(KINDS, b'{"gitVersion":"v1.36.0"}', {"store": lambda: self.problem}),
         )
 
     async def ask(

@@ -1,0 +1,84 @@
+"""The table of what can be asked of resources: verb and subresource to the function that answers.
+
+Kinds come from the registry and share the verbs; a new subresource is one line in ``_subresources``.
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+
+from k3py.api.authorization import Authorizer
+from k3py.api.http.messages import Answer, Request
+from k3py.api.pods import NodeStreams, PodStreams
+from k3py.api.reading import Reader
+from k3py.api.reviews import Reviews
+from k3py.api.routing import Target
+from k3py.api.watching import Watcher
+from k3py.api.writing import Writer
+from k3py.model.errors import Details, MethodNotAllowed
+from k3py.model.user import User
+from k3py.objects.service import Objects
+
+Handled = Answer | Awaitable[Answer]
+Handler = Callable[[Request, Target, User], Handled]
+
+
+class Resources:
+    """Answers requests for resources; who may ask was settled before."""
+
+    def __init__(self, objects: Objects, authorizer: Authorizer, nodes: NodeStreams, source: random.Random) -> None:
+        """``authorizer`` is asked by the self reviews; ``source`` spreads the ends of watches."""
+        now = objects.clock.now
+        reader = Reader(objects.store, objects, now)
+        watcher = Watcher(objects.store, now, source)
+        writer = Writer(objects, Reviews(authorizer), now)
+        self._verbs = _verbs(reader, watcher, writer)
+        self._subresources = _subresources(reader, writer, PodStreams(objects, nodes))
+
+    def answer(self, request: Request, target: Target, user: User) -> Handled:
+        """The answer to one request.
+
+        Raises:
+            MethodNotAllowed: the resource has no such verb.
+            Problem: the request is refused.
+        """
+        handler: Handler | None = None
+        if target.is_served and target.subresource:
+            handler = self._subresources.get((target.subresource, target.verb))
+        elif target.is_served and target.verb in target.kind.verbs:
+            handler = self._verbs.get(target.verb)
+        if handler is None:
+            raise MethodNotAllowed("the server does not allow this method on the requested resource", Details())
+        return handler(request, target, user)
+
+
+def _verbs(reader: Reader, watcher: Watcher, writer: Writer) -> Mapping[str, Handler]:
+    return {
+        "get": lambda request, target, user: reader.get(request, target),
+        "list": lambda request, target, user: reader.list(request, target),
+        "watch": lambda request, target, user: watcher.watch(request, target),
+        "create": writer.create,
+        "update": writer.update,
+        "patch": writer.patch,
+        "delete": writer.delete,
+        "deletecollection": writer.delete_collection,
+    }
+
+
+def _subresources(reader: Reader, writer: Writer, streams: PodStreams) -> Mapping[tuple[str, str], Handler]:
+    return {
+        ("status", "get"): lambda request, target, user: reader.get(request, target),
+        ("status", "update"): writer.update,
+        ("status", "patch"): writer.patch,
+        ("finalize", "update"): writer.update,
+        ("scale", "get"): lambda request, target, user: writer.get_scale(request, target),
+        ("scale", "update"): writer.update,
+        ("scale", "patch"): writer.patch,
+        ("binding", "create"): writer.bind,
+        ("log", "get"): lambda request, target, user: streams.log(request, target),
+        ("exec", "get"): lambda request, target, user: streams.exec(request, target),
+        ("exec", "create"): lambda request, target, user: streams.exec(request, target),
+        ("attach", "get"): lambda request, target, user: streams.attach(request, target),
+        ("attach", "create"): lambda request, target, user: streams.attach(request, target),
+        ("portforward", "get"): lambda request, target, user: streams.port_forward(request, target),
+        ("portforward", "create"): lambda request, target, user: streams.port_forward(request, target),
+    }
