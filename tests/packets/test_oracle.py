@@ -83,7 +83,7 @@ def expected4(packet: bytes, identification: int) -> bytes:
     ghost_sender, system = sender[:10] == POD6[:10], sender[10:12] == SYSTEM[10:]
     if ghost_sender and sender[10:12] not in HEARD:
         raise Untranslatable("another VPC")
-    if packet[6] == oracle.ICMPV6 and packet[40] < 128:
+    if packet[6] == oracle.ICMPV6 and packet[40:41] < b"\x80":
         check_quote(packet[48:88])
         shown = sender[12:] if (ghost_sender and not system) or sender[:12] == OUTSIDE else DUMMY
     elif sender[:12] == OUTSIDE or (ghost_sender and (system or not native)):
