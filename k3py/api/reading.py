@@ -13,7 +13,7 @@ from k3py.api.negotiation import Form, Wanted, wanted
 from k3py.api.parameters import Query, integer, last
 from k3py.api.routing import Target
 from k3py.api.selection import selection
-from k3py.model.errors import Cause, Details, Expired, Invalid, Timeout
+from k3py.model.errors import Cause, Details, Expired, Invalid, Timeout, invalid
 from k3py.model.registry import Kind
 from k3py.objects.collections import collection_name
 from k3py.objects.service import Objects
@@ -189,12 +189,7 @@ def _check_versions(query: Query, continued: bool, newest: int) -> None:
     elif match == "Exact" and revision == 0:
         problem = 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
     if problem:
-        reason = "FieldValueNotSupported" if problem.startswith("Uns") else "FieldValueForbidden"
-        cause = Cause(reason, problem, "resourceVersionMatch")
-        raise Invalid(
-            f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: {problem}',
-            Details(group="meta.k8s.io", kind="ListOptions", causes=(cause,)),
-        )
+        raise match_refusal(problem)
     if revision > newest:
         raise Timeout(
             f"Too large resource version: {revision}, current: {newest}",
@@ -202,3 +197,9 @@ def _check_versions(query: Query, continued: bool, newest: int) -> None:
                 causes=(Cause("ResourceVersionTooLarge", "Too large resource version", ""),), retry_after_seconds=1
             ),
         )
+
+
+def match_refusal(problem: str) -> Invalid:
+    """What is wrong with ``resourceVersionMatch``, of a list or a watch."""
+    reason = "FieldValueNotSupported" if problem.startswith("Uns") else "FieldValueForbidden"
+    return invalid("ListOptions", "meta.k8s.io", "", (Cause(reason, problem, "resourceVersionMatch"),))

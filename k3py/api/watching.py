@@ -15,10 +15,10 @@ from k3py.api.columns import table
 from k3py.api.http.messages import BodyWriter, Request, StreamResponse
 from k3py.api.negotiation import Form, Wanted, wanted
 from k3py.api.parameters import Query, integer, is_true, last
-from k3py.api.reading import Now, parse_revision
+from k3py.api.reading import Now, match_refusal, parse_revision
 from k3py.api.routing import Target
 from k3py.api.selection import selection
-from k3py.model.errors import Cause, Details, Expired, Invalid, Problem
+from k3py.model.errors import Expired, Problem
 from k3py.model.registry import Kind
 from k3py.objects.collections import collection_name
 from k3py.objects.watching import Selected
@@ -85,11 +85,7 @@ def _check_initial(asked: str, match: str) -> None:
     elif match and not asked:
         problem = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
     if problem:
-        reason = "FieldValueNotSupported" if problem.startswith("Uns") else "FieldValueForbidden"
-        raise Invalid(
-            f'ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: {problem}',
-            Details(group="meta.k8s.io", kind="ListOptions", causes=(Cause(reason, problem, "resourceVersionMatch"),)),
-        )
+        raise match_refusal(problem)
 
 
 class Frames:

@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn
 from k3py.base.paths import Paths, write_private
 from k3py.daemons.settings import BadSetting
 from k3py.image.locks import take
+from k3py.runtime.processes import parse_start_ticks
 
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -90,10 +91,10 @@ def start_time(pid: int) -> int:
     One that has ended and only waits for its parent does not run.
     """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
+        state, ticks = parse_start_ticks(Path(f"/proc/{pid}/stat").read_bytes())
+    except (OSError, ValueError):
         return 0
-    return 0 if fields[0] in "ZX" else int(fields[19])
+    return 0 if state in "ZX" else ticks
 
 
 def only_one(paths: Paths, daemon: str) -> int:
