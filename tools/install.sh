@@ -4,9 +4,9 @@
 set -euo pipefail
 cd -P "$(dirname "$0")/.."
 
-run_packages=(python3-venv runc conmon busybox-static)
+run_packages=(python3-venv runc conmon busybox-static nftables)
 test_packages=(crun docker-registry apache2-utils zstd iproute2)
-bench_packages=(podman wrk skopeo)
+bench_packages=(podman wrk skopeo iperf3 unbound dnsmasq-base)
 
 case "${1:-}" in
 run) packages=("${run_packages[@]}") extra="" ;;

@@ -47,6 +47,8 @@ class ServerSettings:
         "", 'file of static bearer tokens in Kubernetes\' form: token,user,uid,"group1,group2"'
     )
     api_only: bool = setting(False, "serve the API without scheduler and controllers")
+    cluster_cidr: str = setting("10.42.0.0/16", "IPv4 range of the VPC default; decided at the first start")
+    service_cidr: str = setting("10.43.0.0/16", "IPv4 range of the services; decided at the first start")
     node_monitor_grace_seconds: float = setting(40.0, "a node silent for longer is taken for unreachable")
     log_level: str = setting("info", "debug, info, warning or error")
 
@@ -73,6 +75,20 @@ class AgentSettings:
     runtime: str = setting("", "OCI runtime command: crun, runc or youki (default: the first that works here)")
     lease_seconds: float = setting(10.0, "how often the node says that it is alive")
     max_pods: int = setting(250, "pods this node takes")
+    log_level: str = setting("info", "debug, info, warning or error")
+
+
+@dataclass(frozen=True)
+class VpcSettings:
+    """``k3py vpc``."""
+
+    server: str = setting("", "URL of a server, https://host:6443")
+    node_name: str = setting("", "this node's name (default: the host name)")
+    egress_range: str = setting(
+        "", "node-unique IPv4 range for pods on their way out (default: a free /18 of 100.64.0.0/10, kept)"
+    )
+    mtu: int = setting(0, "largest packet of the network between nodes, in bytes (default: the default route's)")
+    host_access: bool = setting(True, "the host itself reaches pods and services of VPC default by their addresses")
     log_level: str = setting("info", "debug, info, warning or error")
 
 
