@@ -27,7 +27,7 @@ INTERNAL: Final = "Internal"
 
 
 class Message(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename="camel"
+    msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename="camel"
 ):
     """Base of what crosses the socket."""
 
