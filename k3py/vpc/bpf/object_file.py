@@ -26,8 +26,17 @@ class AttachType(IntEnum):
     """The kernel's ``enum bpf_attach_type``, those that we use."""
 
     CGROUP_INET4_CONNECT = 10
+    CGROUP_INET6_CONNECT = 11
+    CGROUP_UDP4_SENDMSG = 14
+    CGROUP_UDP6_SENDMSG = 15
+    CGROUP_UDP4_RECVMSG = 19
+    CGROUP_UDP6_RECVMSG = 20
+    CGROUP_INET4_GETPEERNAME = 29
+    CGROUP_INET6_GETPEERNAME = 30
     TCX_INGRESS = 46
     TCX_EGRESS = 47
+    NETKIT_PRIMARY = 54
+    NETKIT_PEER = 55
 
 
 # A program's section says what it is, as libbpf's conventions have it.
@@ -35,6 +44,13 @@ SECTIONS: Final = {
     "tcx/ingress": (ProgramType.SCHED_CLS, AttachType.TCX_INGRESS),
     "tcx/egress": (ProgramType.SCHED_CLS, AttachType.TCX_EGRESS),
     "cgroup/connect4": (ProgramType.CGROUP_SOCK_ADDR, AttachType.CGROUP_INET4_CONNECT),
+    "cgroup/connect6": (ProgramType.CGROUP_SOCK_ADDR, AttachType.CGROUP_INET6_CONNECT),
+    "cgroup/sendmsg4": (ProgramType.CGROUP_SOCK_ADDR, AttachType.CGROUP_UDP4_SENDMSG),
+    "cgroup/sendmsg6": (ProgramType.CGROUP_SOCK_ADDR, AttachType.CGROUP_UDP6_SENDMSG),
+    "cgroup/recvmsg4": (ProgramType.CGROUP_SOCK_ADDR, AttachType.CGROUP_UDP4_RECVMSG),
+    "cgroup/recvmsg6": (ProgramType.CGROUP_SOCK_ADDR, AttachType.CGROUP_UDP6_RECVMSG),
+    "cgroup/getpeername4": (ProgramType.CGROUP_SOCK_ADDR, AttachType.CGROUP_INET4_GETPEERNAME),
+    "cgroup/getpeername6": (ProgramType.CGROUP_SOCK_ADDR, AttachType.CGROUP_INET6_GETPEERNAME),
 }
 
 
