@@ -56,7 +56,7 @@ async def make_pins(folder: Path, wanted: Wanted) -> None:
         if "uts" in kinds:
             socket.sethostname(wanted.hostname[:HOSTNAME_LENGTH_MAX])
         if "net" in kinds:
-            _bring_up_loopback()
+            bring_up_loopback()
         for path, value in wanted.sysctls:
             Path("/proc/sys", path).write_text(value)
         for kind in kinds:
@@ -76,7 +76,8 @@ def bind_namespace(source: str, pin: Path) -> None:
     kernel.mount(source, str(pin), None, kernel.MS_BIND)
 
 
-def _bring_up_loopback() -> None:
+def bring_up_loopback() -> None:
+    """Let the calling thread's network namespace talk to itself."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as any_socket:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14s", b"lo", _IFF_UP, b""))
 
