@@ -11,6 +11,7 @@ struct settings {
 	struct in6 ghost;      /* the pod's Ghost address, native flag clear */
 	__u32 ipv4;            /* its guest IPv4 */
 	__u32 outside_ipv4;    /* its node-unique source towards the outside; 0: the outside is 64:ff9b::/96 */
+	__u32 outside_native_ipv4; /* the same for its native IPv6 sockets (NAT64); 0: 64:ff9b::/96 leaves as it is */
 	__u32 flags;           /* SETTING_... */
 	__u16 vpc, reserved;   /* its VPC id, host order */
 	__u8 pod_mac[6], gateway_mac[6];

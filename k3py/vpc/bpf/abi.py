@@ -108,12 +108,16 @@ class RouteKind(IntEnum):
 
 
 class Settings(ctypes.Structure):
-    """One pod's constants. ``outside_ipv4`` of zeros: the way out is NAT64."""
+    """One pod's constants. ``outside_ipv4`` of zeros: the way out is NAT64.
+
+    ``outside_native_ipv4``: what 64:ff9b::/96 is left from by native IPv6 sockets, translated here; zeros: not here.
+    """
 
     _fields_ = [
         ("ghost", ctypes.c_uint8 * 16),
         ("ipv4", ctypes.c_uint8 * 4),
         ("outside_ipv4", ctypes.c_uint8 * 4),
+        ("outside_native_ipv4", ctypes.c_uint8 * 4),
         ("flags", ctypes.c_uint32),
         ("vpc", ctypes.c_uint16),
         ("reserved", ctypes.c_uint16),

@@ -18,7 +18,7 @@ from tests.packets.frames import out4, sent
 from tests.packets.world import LOCAL, SHOT, VPC, node
 from tools.build_bpf import build
 
-CONSTANTS = {"settings_constant": bytes(44)}
+CONSTANTS = {"settings_constant": bytes(48)}
 RETURN = b"\x95" + bytes(7)
 
 

@@ -27,10 +27,10 @@ def test_constants_are_checked():
     parsed = object_file.parse(RAW)
     with pytest.raises(ObjectError, match="no constant colour"):
         parsed.with_constants({"colour": b"red"})
-    with pytest.raises(ObjectError, match="settings_constant has 44 bytes, not 3"):
+    with pytest.raises(ObjectError, match="settings_constant has 48 bytes, not 3"):
         parsed.with_constants({"settings_constant": b"red"})
-    filled = parsed.with_constants({"settings_constant": bytes(range(44))})
-    assert any(bytes(range(44)) in each.content and each.read_only for each in filled.values())
+    filled = parsed.with_constants({"settings_constant": bytes(range(48))})
+    assert any(bytes(range(48)) in each.content and each.read_only for each in filled.values())
 
 
 def test_linking_puts_descriptors_where_the_kernel_looks():
