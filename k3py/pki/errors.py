@@ -3,6 +3,7 @@
 PkiError
 ├── BadCertificate   a certificate, key or signing request cannot be read, or asks for what is not given
 ├── BadToken         a join token has not the form of one
+├── BadSignedToken   a service account's token is not of the form, not ours, or not valid
 └── Untrusted        the server is not the one that the join token speaks of
 """
 
@@ -16,6 +17,10 @@ class BadCertificate(PkiError):
 
 
 class BadToken(PkiError):
+    pass
+
+
+class BadSignedToken(PkiError):
     pass
 
 
