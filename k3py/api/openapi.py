@@ -8,12 +8,12 @@ import gzip
 import hashlib
 import re
 from collections.abc import Iterable
-from importlib.resources import files
 from typing import Any
 
 import msgspec
 
 from k3py.api.http.messages import Request, Response
+from k3py.model.definitions import schemas
 from k3py.model.errors import NotFound
 from k3py.model.registry import Kind, Registry
 
@@ -71,18 +71,18 @@ def paths_of(kind: Kind) -> dict[str, Any]:
     return result
 
 
-def _closure(schemas: dict[str, msgspec.Raw], roots: Iterable[str]) -> dict[str, msgspec.Raw]:
+def _closure(known: dict[str, msgspec.Raw], roots: Iterable[str]) -> dict[str, msgspec.Raw]:
     todo, found = list(roots), {}
     while todo:
         name = todo.pop()
-        if name in found or name not in schemas:
+        if name in found or name not in known:
             continue
-        found[name] = schemas[name]
-        todo += [each.decode() for each in _REFERENCE.findall(bytes(schemas[name]))]
+        found[name] = known[name]
+        todo += [each.decode() for each in _REFERENCE.findall(bytes(known[name]))]
     return dict(sorted(found.items()))
 
 
-def document(kinds: list[Kind], schemas: dict[str, msgspec.Raw], version: str) -> bytes:
+def document(kinds: list[Kind], known: dict[str, msgspec.Raw], version: str) -> bytes:
     """The OpenAPI v3 document of one group version's kinds, as JSON."""
     paths: dict[str, Any] = {}
     for kind in kinds:
@@ -92,7 +92,7 @@ def document(kinds: list[Kind], schemas: dict[str, msgspec.Raw], version: str) -
             "openapi": "3.0.0",
             "info": {"title": "Kubernetes", "version": version},
             "paths": paths,
-            "components": {"schemas": _closure(schemas, [kind.definition for kind in kinds])},
+            "components": {"schemas": _closure(known, [kind.definition for kind in kinds])},
         }
     )
 
@@ -131,10 +131,9 @@ class OpenApi:
     def _made(self) -> dict[str, tuple[bytes, str]]:
         """Path -> compressed document and hash; all are made at the first question, since the index has the hashes."""
         if not self._documents:
-            source = files("k3py.model.generated").joinpath("schemas.json").read_bytes()
-            schemas = msgspec.json.decode(source, type=dict[str, msgspec.Raw])
+            known = schemas()
             for path, kinds in self._kinds.items():
-                body = document(kinds, schemas, self._version)
+                body = document(kinds, known, self._version)
                 self._documents[path] = (gzip.compress(body, 6, mtime=0), hashlib.sha512(body).hexdigest().upper())
         return self._documents
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from k3py.objects.normalise import definitions
+from k3py.model.definitions import merge_table
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 Plain = dict[str, Any]
@@ -55,7 +55,7 @@ def three_way_patch(original: Plain, wanted: Plain, current: Plain, definition: 
 
 def _maps(original: Plain, wanted: Plain, current: Plain, definition: str) -> Plain:
     patch: Plain = {}
-    entries = definitions().get(definition, {})
+    entries = merge_table().get(definition, {})
     for key, value in wanted.items():
         if value is None:
             if key in current:

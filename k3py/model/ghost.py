@@ -27,6 +27,7 @@ SYSTEM_VPC: Final = 0
 # Bits in front of the guest IPv4: a block of n bits in its VPC is a route of this many more.
 PREFIX_LENGTH: Final = 96
 
+_HEX_DIGITS: Final = frozenset("0123456789abcdef")
 _PREFIX_BITS: Final = int(PREFIX.network_address) >> 96
 
 
@@ -117,6 +118,18 @@ def block(cluster: int, vpc: int, network: IPv4Network, *, native: bool = False)
 def new_cluster_id(source: random.Random) -> int:
     """A random cluster id, never 0."""
     return source.randint(1, CLUSTER_ID_MAX)
+
+
+def cluster_id_of(uid: str) -> int:
+    """The id of the cluster whose namespace kube-system has this uid: its first 8 hex digits, 1 instead of 0.
+
+    Raises:
+        GhostError: the text does not begin with 8 hex digits.
+    """
+    digits = uid[:8]
+    if len(digits) < 8 or not set(digits) <= _HEX_DIGITS:
+        raise GhostError(f"{uid!r} is no uid: it does not begin with 8 hex digits")
+    return int(digits, 16) or 1
 
 
 def _number(cluster: int, vpc: int, ipv4: int, native: bool) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from k3py.model import vpc_v1
 from k3py.model.generated import apps_v1, authentication_v1, authorization_v1, coordination_v1, core_v1, discovery_v1
 from k3py.model.struct import Wire
 
@@ -125,7 +126,7 @@ KINDS = Registry(
     Kind(core_v1.Node, "nodes", namespaced=False, short_names=["no"], subresources=["status"],
          selectable=["spec.unschedulable"]),
     Kind(core_v1.Pod, "pods", short_names=["po"], categories=["all"], keep_generation=True,
-         subresources=["attach", "binding", "exec", "log", "status"],
+         subresources=["attach", "binding", "exec", "log", "portforward", "status"],
          selectable=["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
                      "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"]),
     Kind(core_v1.Service, "services", short_names=["svc"], categories=["all"], subresources=["status"],
@@ -144,6 +145,9 @@ KINDS = Registry(
          subresources=["scale", "status"]),
     Kind(discovery_v1.EndpointSlice, "endpointslices", keep_generation=True),
     Kind(coordination_v1.Lease, "leases"),
+    Kind(vpc_v1.VPC, "vpcs", namespaced=False, keep_generation=True, subresources=["status"]),
+    Kind(vpc_v1.VPCBlock, "vpcblocks", namespaced=False, keep_generation=True,
+         selectable=["spec.nodeName", "spec.vpc"]),
     Kind(authentication_v1.SelfSubjectReview, "selfsubjectreviews", namespaced=False, stored=False, verbs=["create"]),
     Kind(authorization_v1.SelfSubjectAccessReview, "selfsubjectaccessreviews", namespaced=False, stored=False,
          verbs=["create"]),

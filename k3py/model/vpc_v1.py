@@ -4,11 +4,12 @@ A *VPC* has an IPv4 range of its own, which may overlap those of others. A *VPCB
 hands out addresses from; its name is made of VPC and slice, so no slice has two owners.
 """
 
+from ipaddress import IPv4Network
 from typing import Final
 
 from msgspec import field
 
-from k3py.model.generated.meta_v1 import LabelSelector, ObjectMeta
+from k3py.model.generated.meta_v1 import Condition, LabelSelector, ObjectMeta
 from k3py.model.struct import Wire, wire
 
 GROUP: Final = "vpc.k3py.io"
@@ -24,6 +25,13 @@ FINALIZER: Final = "vpc.k3py.io/pods"
 
 EGRESS_MASQUERADE: Final = "Masquerade"
 EGRESS_NONE: Final = "None"
+# Asked of the authorizer, on the resource vpcs and the VPC's name, of whoever puts something into a VPC.
+USE_VERB: Final = "use"
+# A block is so long in a VPC that has room for several nodes: 64 addresses, one route.
+BLOCK_PREFIX_LENGTH: Final = 26
+# In a small VPC blocks are smaller, so that four nodes find one each.
+BLOCKS_BITS_MIN: Final = 2
+
 PHASE_ACTIVE: Final = "Active"
 PHASE_TERMINATING: Final = "Terminating"
 
@@ -45,17 +53,17 @@ class VPCSpec(Wire):
 
 
 class VPCStatus(Wire, rename=wire(vpc_id="vpcID", service_cidr="serviceCIDR")):
-    """io.k3py.vpc.v1.VPCStatus
-
-    ``prefix`` is the /96 of the Ghost addresses of this VPC; cluster id and VPC id can be read from it.
-    """
+    """io.k3py.vpc.v1.VPCStatus"""
 
     phase: str = ""
     vpc_id: int = 0
+    # The /96 of the Ghost addresses of this VPC; cluster id and VPC id can be read from it.
     prefix: str = ""
     service_cidr: str = ""
     allocated: int = 0
     capacity: int = 0
+    # While it is being deleted: what it waits for.
+    conditions: list[Condition] = []
 
 
 class VPC(Wire):
@@ -89,3 +97,8 @@ class VPCBlock(Wire):
 def block_name(vpc: str, cidr: str) -> str:
     """The one name that a slice's block can have: ``default-10-42-3-64`` for 10.42.3.64/26 of ``default``."""
     return f"{vpc}-{cidr.partition('/')[0].replace('.', '-')}"
+
+
+def block_prefix_length(vpc: IPv4Network) -> int:
+    """How long the prefixes of a VPC's blocks are; all are of one length, so none can overlap another."""
+    return max(BLOCK_PREFIX_LENGTH, vpc.prefixlen + BLOCKS_BITS_MIN)

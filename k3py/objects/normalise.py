@@ -7,13 +7,11 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Any, Final, get_args, get_origin
-
-import msgspec
 
 from k3py.model import quantity
 from k3py.model.codec import fields_of
+from k3py.model.definitions import merge_table
 from k3py.model.struct import Wire
 
 _QUANTITY: Final = "io.k8s.apimachinery.pkg.api.resource.Quantity"
@@ -27,14 +25,6 @@ CACHE_ENTRIES: Final = 4_096
 
 Walk = Callable[[Any], None]
 Canonical = Callable[[Any], str]
-
-
-@cache
-def definitions() -> dict[str, Any]:
-    """Definition -> JSON field -> what is known of it (``ref``, merge strategy, list keys)."""
-    text = files("k3py.model.generated").joinpath("merge.json").read_bytes()
-    table: dict[str, Any] = msgspec.json.decode(text)
-    return table
 
 
 def normalise(obj: Wire) -> None:
@@ -94,7 +84,7 @@ def _walk_of(kind: type[Wire]) -> Walk:
 
     Four sorts of fields matter: texts, maps of texts, single structs, and lists or maps of structs.
     """
-    known = definitions().get((kind.__doc__ or "").strip(), {})
+    known = merge_table().get((kind.__doc__ or "").strip(), {})
     texts: list[tuple[str, Canonical]] = []
     maps: list[tuple[str, Canonical]] = []
     singles: list[tuple[str, type[Wire]]] = []
@@ -143,7 +133,7 @@ def _struct_in(hint: Any) -> type[Wire] | None:
 @cache
 def _has_texts(kind: type[Wire], above: tuple[type[Wire], ...]) -> bool:
     """Whether anything in the type has to be normalised; a type within itself adds nothing."""
-    known = definitions().get((kind.__doc__ or "").strip(), {})
+    known = merge_table().get((kind.__doc__ or "").strip(), {})
     for wire_name, hint in fields_of(kind).items():
         if known.get(wire_name, {}).get("ref", "") in _TEXT:
             return True

@@ -8,15 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from k3py.model import names
+from k3py.model import names, vpc_v1
 from k3py.model.generated import apps_v1, coordination_v1, core_v1, discovery_v1
 from k3py.model.struct import Wire
 from k3py.objects.defaults import core as core_defaults
 from k3py.objects.defaults import pods as pod_defaults
+from k3py.objects.defaults import vpc as vpc_defaults
 from k3py.objects.defaults import workloads as workload_defaults
 from k3py.objects.fields import Errors
 from k3py.objects.meta import NameRule
-from k3py.objects.validation import core, discovery, nodes, pod_updates, pods, services, workloads
+from k3py.objects.validation import core, discovery, nodes, pod_updates, pods, services, vpc, workloads
 
 
 def nothing(*_: Any) -> None:
@@ -133,6 +134,15 @@ RULES: Final[dict[type[Wire], Rules]] = {
         generation_moves=core_defaults.endpoint_slice_changed,
     ),
     coordination_v1.Lease: Rules(check=core.lease, create_on_update=True),
+    vpc_v1.VPC: Rules(
+        default=vpc_defaults.vpc,
+        prepare_create=vpc_defaults.new_vpc,
+        check=vpc.vpc,
+        check_update=vpc.vpc_update,
+        check_status=vpc.vpc_status,
+        name=vpc.name,
+    ),
+    vpc_v1.VPCBlock: Rules(check=vpc.block, check_update=vpc.block_update),
 }
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k3py.model import ghost
-from k3py.model.ghost import CLUSTER_ID_MAX, VPC_ID_MAX, Ghost, GhostError
+from k3py.model.ghost import CLUSTER_ID_MAX, VPC_ID_MAX, Ghost, GhostError, cluster_id_of
 
 GHOSTS = st.builds(
     Ghost, st.integers(1, CLUSTER_ID_MAX), st.integers(0, VPC_ID_MAX), st.ip_addresses(v=4), st.booleans()
@@ -101,3 +101,11 @@ def test_overlapping_ranges_of_two_vpcs_never_meet():
 def test_a_cluster_id_is_drawn_from_the_callers_source():
     assert ghost.new_cluster_id(random.Random(1)) == ghost.new_cluster_id(random.Random(1))
     assert all(0 < ghost.new_cluster_id(random.Random(seed)) <= CLUSTER_ID_MAX for seed in range(100))
+
+
+def test_the_cluster_id_is_the_beginning_of_a_uid():
+    assert cluster_id_of("0badcafe-1234-4000-8000-000000000000") == 0x0BADCAFE
+    assert cluster_id_of("00000000-1234-4000-8000-000000000000") == 1
+    for text in ("", "0badcaf", "0BADCAFE-", "not a uid"):
+        with pytest.raises(GhostError):
+            cluster_id_of(text)

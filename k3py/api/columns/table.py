@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from k3py.api.columns import cluster, config, pods, workloads
+from k3py.api.columns import cluster, config, pods, vpc, workloads
 from k3py.api.columns.column import AGE, NAME, Columns, only_name_and_age
-from k3py.model import codec
+from k3py.model import codec, vpc_v1
 from k3py.model.generated import apps_v1, coordination_v1, core_v1, discovery_v1, meta_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
@@ -26,6 +26,8 @@ COLUMNS: Mapping[type[Wire], Columns] = {
     apps_v1.ReplicaSet: workloads.REPLICA_SETS,
     discovery_v1.EndpointSlice: config.ENDPOINT_SLICES,
     coordination_v1.Lease: cluster.LEASES,
+    vpc_v1.VPC: vpc.VPCS,
+    vpc_v1.VPCBlock: vpc.VPC_BLOCKS,
 }
 _OTHERS = Columns((NAME, AGE), only_name_and_age)
 

@@ -7,8 +7,8 @@ Directives: ``$patch`` (replace, delete, merge), ``$retainKeys``, ``$setElementO
 
 from typing import Any, Final
 
+from k3py.model.definitions import merge_table
 from k3py.model.errors import BadRequest
-from k3py.objects.normalise import definitions
 from k3py.objects.patch.errors import PatchFailed, go_text
 
 DIRECTIVE: Final = "$patch"
@@ -29,7 +29,7 @@ def strategic_merge(original: dict[str, Any], patch: dict[str, Any], definition:
 
 
 def _entry(definition: str, field: str) -> Table:
-    found: Table = definitions().get(definition, {}).get(field, {})
+    found: Table = merge_table().get(definition, {}).get(field, {})
     return found
 
 

@@ -1,0 +1,137 @@
+"""Checks of VPCs and their blocks, as far as an object alone tells."""
+
+import ipaddress
+from ipaddress import IPv4Network
+from typing import Final
+
+from k3py.model import names
+from k3py.model.vpc_v1 import EGRESS_MASQUERADE, EGRESS_NONE, VPC, VPCBlock, block_name
+from k3py.objects.fields import Errors
+from k3py.objects.validation.scheduling import label_selector
+
+# The name is part of its blocks' names and of label values.
+NAME_LENGTH_MAX: Final = 40
+PREFIX_LENGTHS: Final = (8, 28)
+# As many as a resolver asks (resolv.conf(5), MAXNS).
+NAMESERVERS_MAX: Final = 3
+EGRESSES: Final = (EGRESS_MASQUERADE, EGRESS_NONE)
+RESERVED: Final = (
+    (IPv4Network("0.0.0.0/8"), "this network, RFC 1122"),
+    (IPv4Network("100.64.0.0/10"), "addresses of pods on their way out"),
+    (IPv4Network("127.0.0.0/8"), "loopback"),
+    (IPv4Network("169.254.0.0/16"), "link-local addresses, where each pod finds its gateway"),
+    (IPv4Network("224.0.0.0/3"), "multicast and reserved, RFC 5771 and RFC 1112"),
+)
+_RULE: Final = "must be a valid IPv4 CIDR value, (e.g. 10.9.8.0/24)"
+
+
+def name(text: str) -> list[str]:
+    """A DNS-1123 label that leaves room in its blocks' names."""
+    wrong = names.dns_1123_label(text)
+    if len(text) > NAME_LENGTH_MAX:
+        wrong.append(f"must be no more than {NAME_LENGTH_MAX} characters")
+    return wrong
+
+
+def network(text: str) -> IPv4Network | None:
+    """The IPv4 network that a text in its one form is; None for any other text, one with host bits, say."""
+    try:
+        parsed = IPv4Network(text)
+    except ValueError:
+        return None
+    return parsed if str(parsed) == text else None
+
+
+def unfit(parsed: IPv4Network) -> list[str]:
+    """Why a VPC cannot have a range, whatever the cluster; the services' range is its admission's question."""
+    shortest, longest = PREFIX_LENGTHS
+    wrong = []
+    if not shortest <= parsed.prefixlen <= longest:
+        wrong.append(f"must be between /{shortest} and /{longest} long")
+    wrong += [f"may not overlap {each} ({what})" for each, what in RESERVED if parsed.overlaps(each)]
+    return wrong
+
+
+def vpc(obj: VPC, wrong: Errors) -> None:
+    """Everything that is wrong with a VPC."""
+    spec = obj.spec
+    parsed = network(spec.cidr)
+    if not spec.cidr:
+        wrong.required("spec.cidr")
+    elif parsed is None:
+        wrong.invalid("spec.cidr", spec.cidr, _canonical(spec.cidr))
+    else:
+        wrong.each_invalid("spec.cidr", spec.cidr, unfit(parsed))
+    if spec.egress == "Gateway":
+        detail = "needs gateway nodes, which this version does not have: use Masquerade or None"
+        wrong.invalid("spec.egress", spec.egress, detail)
+    elif spec.egress not in EGRESSES:
+        wrong.unsupported("spec.egress", spec.egress, EGRESSES)
+    if spec.allowed_namespaces is not None:
+        label_selector(spec.allowed_namespaces, "spec.allowedNamespaces", wrong)
+    if spec.dns is not None:
+        _nameservers(spec.dns.nameservers, wrong)
+
+
+def vpc_update(new: VPC, old: VPC, wrong: Errors) -> None:
+    """The range stays: addresses of it are in use."""
+    wrong.immutable("spec.cidr", new.spec.cidr, old.spec.cidr)
+
+
+def vpc_status(new: VPC, old: VPC, wrong: Errors) -> None:
+    """The number and the prefix stay once they are given: addresses are made of them."""
+    for path, after, before in (
+        ("status.vpcID", new.status.vpc_id, old.status.vpc_id),
+        ("status.prefix", new.status.prefix, old.status.prefix),
+    ):
+        if before and after != before:
+            wrong.invalid(path, after, "may not change once set")
+
+
+def block(obj: VPCBlock, wrong: Errors) -> None:
+    """Everything that is wrong with a block, but for what its VPC says."""
+    spec = obj.spec
+    for path, text, rule in (
+        ("spec.vpc", spec.vpc, name),
+        ("spec.nodeName", spec.node_name, names.dns_1123_subdomain),
+    ):
+        if not text:
+            wrong.required(path)
+        else:
+            wrong.each_invalid(path, text, rule(text))
+    if not 1 <= spec.vpc_id <= 65_535:
+        wrong.invalid("spec.vpcID", spec.vpc_id, "must be between 1 and 65535, inclusive")
+    if not spec.cidr:
+        wrong.required("spec.cidr")
+    elif network(spec.cidr) is None:
+        wrong.invalid("spec.cidr", spec.cidr, _canonical(spec.cidr))
+    elif obj.metadata.name and spec.vpc and obj.metadata.name != block_name(spec.vpc, spec.cidr):
+        detail = f"must be {block_name(spec.vpc, spec.cidr)}, made of VPC and slice"
+        wrong.invalid("metadata.name", obj.metadata.name, detail)
+
+
+def block_update(new: VPCBlock, old: VPCBlock, wrong: Errors) -> None:
+    """A block has one owner from its first to its last day."""
+    wrong.immutable("spec", new.spec, old.spec)
+
+
+def _canonical(text: str) -> str:
+    try:
+        meant = IPv4Network(text, strict=False)
+    except ValueError:
+        return _RULE
+    return f"must not have bits set beyond the prefix length: {meant} is meant" if "/" in text else _RULE
+
+
+def _nameservers(servers: list[str], wrong: Errors) -> None:
+    path = "spec.dns.nameservers"
+    if len(servers) > NAMESERVERS_MAX:
+        wrong.too_many(path, len(servers), NAMESERVERS_MAX)
+    for index, each in enumerate(servers):
+        try:
+            ipaddress.ip_address(each)
+        except ValueError:
+            wrong.invalid(f"{path}[{index}]", each, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
+        else:
+            if each in servers[:index]:
+                wrong.duplicate(f"{path}[{index}]", each)
