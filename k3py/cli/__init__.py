@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "wait": "wait",
     "logs": "logs",
     "exec": "exec",
+    "port-forward": "port_forward",
     "cluster": "cluster",
     "node": "node",
     "token": "token",
