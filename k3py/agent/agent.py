@@ -13,7 +13,7 @@ from k3py.agent.host import measure
 from k3py.agent.images import Puller
 from k3py.agent.log_rotation import LogRotation
 from k3py.agent.loop import PodLoop
-from k3py.agent.network import HostNetworkOnly, Network
+from k3py.agent.network import NO_VPC_DAEMON, HostNetworkOnly, Network
 from k3py.agent.node import NodeKeeper
 from k3py.agent.node_status import Measured
 from k3py.agent.places import Places
@@ -75,10 +75,11 @@ class Agent:
         self.node = NodeKeeper(client, settings, clock, source, measured, self._image_list, places.node)
         self._events = EventRecorder(client, clock, settings.node_name)
         self._configs = WatchedConfigs(client, clock, source, places.objects, lambda uids: self.pods.refresh(uids))
+        network = self._network = network or HostNetworkOnly()
         tools = Tools(
             records=Records(places.pods),
             runtime=runtime,
-            network=network or HostNetworkOnly(),
+            network=network,
             events=self._events,
             node=self.node,
             clock=clock,
@@ -91,7 +92,7 @@ class Agent:
             puller=Puller(images, self._configs, self._events, clock, settings.parallel_pulls),
             configs=self._configs,
             reporter=reporter,
-            handlers=Handlers(runtime),
+            handlers=Handlers(runtime, network),
             source=source,
         )
         self.pods = PodLoop(shared, client, reporter, source, self._part_failed)
@@ -117,15 +118,24 @@ class Agent:
         }
         for name, work in parts.items():
             self._tasks.start(work, name)
-        self.node.set_trouble("")
+        self._network.start()
+        self._tasks.start(self._await_network(), "first network")
         try:
             await self._stopped.wait()
         finally:
             await self.pods.stop()
             await self._tasks.stop()
             await self._configs.stop()
+            await self._network.stop()
         if self._failure:
             raise RuntimeError(self._failure)
+
+    async def _await_network(self) -> None:
+        """A node that never had its network is not Ready. Once it had, a VPC daemon may be away: that harms no pod."""
+        self.node.set_trouble(f"container runtime network not ready: {NO_VPC_DAEMON}")
+        await self._network.known()
+        self.node.set_trouble("")
+        self.pods.wake()
 
     _failure = ""
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 import ssl
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from k3py.agent.network import Network
 from k3py.model.generated.core_v1 import Container, ExecAction, HTTPGetAction, SleepAction, TCPSocketAction
 from k3py.runtime.port import CannotExec, Runtime, RuntimeProblem, TimedOut
 
@@ -29,8 +31,9 @@ class Handler(Protocol):
 class Handlers:
     """Runs handlers against the containers of this node."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, network: Network) -> None:
         self._runtime = runtime
+        self._network = network
 
     async def run(
         self, handler: Handler, pod_uid: str, container: Container, container_id: str, timeout_seconds: float
@@ -71,18 +74,24 @@ class Handlers:
             raise HandlerFailed(text or f"command exited with {result.exit_code}")
         return output
 
+    def _shown_host(self, host: str, pod_uid: str) -> str:
+        """The host in messages and requests: the one asked for, else the pod's address."""
+        return host or next(iter(self._network.addresses(pod_uid)), "127.0.0.1")
+
     async def _connect(
         self, host: str, port: int, pod_uid: str, tls: ssl.SSLContext | None
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        target = host or self._network.node_address(pod_uid)
         try:
-            if host:
-                return await asyncio.open_connection(host, port, limit=HEAD_BYTES_MAX, ssl=tls)
+            if target:
+                return await asyncio.open_connection(target, port, limit=HEAD_BYTES_MAX, ssl=tls)
             connected = await self._runtime.connect(pod_uid, port)
             name = "localhost" if tls else None
             return await asyncio.open_connection(sock=connected, limit=HEAD_BYTES_MAX, ssl=tls, server_hostname=name)
         except (OSError, RuntimeProblem) as problem:
-            reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
-            raise HandlerFailed(f"dial tcp {host or '127.0.0.1'}:{port}: connect: {reason.lower()}") from problem
+            reason = reason_of(problem)
+            shown = self._shown_host(host, pod_uid)
+            raise HandlerFailed(f"dial tcp {shown}:{port}: connect: {reason}") from problem
 
     async def _tcp(self, action: TCPSocketAction, pod_uid: str, container: Container) -> None:
         _, writer = await self._connect(action.host, port_number(container, action.port), pod_uid, None)
@@ -92,7 +101,8 @@ class Handlers:
         port = port_number(container, action.port)
         scheme = (action.scheme or "HTTP").lower()
         path = action.path if action.path.startswith("/") else f"/{action.path}"
-        url = f"{scheme}://{action.host or '127.0.0.1'}:{port}{path}"
+        host = self._shown_host(action.host, pod_uid)
+        url = f"{scheme}://{host}:{port}{path}"
         try:
             reader, writer = await self._connect(
                 action.host, port, pod_uid, _unverified() if scheme == "https" else None
@@ -100,7 +110,7 @@ class Handlers:
         except HandlerFailed as problem:
             raise HandlerFailed(f'Get "{url}": {problem}') from problem
         try:
-            writer.write(request_head(action, path, port))
+            writer.write(request_head(action, path, f"{host}:{port}"))
             await writer.drain()
             status = parse_status_line(await reader.readline())
             with contextlib.suppress(ValueError):
@@ -116,9 +126,16 @@ class Handlers:
         return body
 
 
-def request_head(action: HTTPGetAction, path: str, port: int) -> bytes:
-    """The HTTP/1.1 request of a probe or hook (RFC 9112); a header of the pod's replaces ours."""
-    headers = {"Host": f"{action.host or 'localhost'}:{port}", "User-Agent": "kube-probe/1.36", "Accept": "*/*"}
+def reason_of(problem: OSError | RuntimeProblem) -> str:
+    """Why a connection failed, in the kernel's words: asyncio's own text names an address that users do not know."""
+    if isinstance(problem, OSError) and problem.errno:
+        return os.strerror(problem.errno).lower()
+    return str(problem).lower()
+
+
+def request_head(action: HTTPGetAction, path: str, host: str) -> bytes:
+    """The HTTP/1.1 request of a probe or hook (RFC 9112) to ``host``; a header of the pod's replaces ours."""
+    headers = {"Host": host, "User-Agent": "kube-probe/1.36", "Accept": "*/*"}
     for each in action.http_headers:
         headers = {key: value for key, value in headers.items() if key.lower() != each.name.lower()}
         headers[each.name] = each.value

@@ -106,6 +106,11 @@ class PodLoop:
         """Let go; containers run on."""
         await self._tasks.stop()
 
+    def wake(self) -> None:
+        """Something that all pods may wait for is there."""
+        for worker in self.workers.values():
+            worker.wake()
+
     def refresh(self, uids: set[str]) -> None:
         """ConfigMaps or Secrets of these pods have changed."""
         for uid in uids:
@@ -236,6 +241,7 @@ class PodLoop:
     async def _remove_stray(self, record: PodRecord) -> None:
         tools = self._shared.tools
         await tools.runtime.stop_sandbox(record.uid)
+        await tools.network.detach(record.uid)
         await VolumeFiles(tools.places.volumes(record.pod)).remove()
         tools.records.remove(record.uid)
 

@@ -16,6 +16,18 @@ class NetworkProblem(Exception):
 class Network(Protocol):
     """Gives each pod its addresses. Every method may be repeated."""
 
+    def start(self) -> None:
+        """Begin whatever goes on beside; called once, in the loop."""
+        ...
+
+    async def stop(self) -> None:
+        """Let go; pods keep their network."""
+        ...
+
+    async def known(self) -> object:
+        """Wait until pods of this node can have a network at all: for the first time, not for now."""
+        ...
+
     def missing(self, pod: Pod) -> str | None:
         """Why the pod cannot have its network now; None: it can. Never waits."""
         ...
@@ -25,16 +37,29 @@ class Network(Protocol):
         ...
 
     async def detach(self, pod_uid: str) -> None:
-        """Take back what ``attach`` gave; unknown pods are let be."""
+        """Take back what ``attach`` gave, now or when that can be done; unknown pods are let be."""
         ...
 
     def addresses(self, pod_uid: str) -> Sequence[str]:
         """What ``attach`` gave; empty when nothing."""
         ...
 
+    def node_address(self, pod_uid: str) -> str:
+        """Where the node itself reaches the pod, for probes; empty when only its namespace leads to it."""
+        ...
+
 
 class HostNetworkOnly:
     """No network but the host's: other pods wait, and say why."""
+
+    def start(self) -> None:
+        return
+
+    async def stop(self) -> None:
+        return
+
+    async def known(self) -> None:
+        return
 
     def missing(self, pod: Pod) -> str | None:
         return None if pod.spec.host_network else NO_VPC_DAEMON
@@ -47,3 +72,6 @@ class HostNetworkOnly:
 
     def addresses(self, pod_uid: str) -> Sequence[str]:
         return ()
+
+    def node_address(self, pod_uid: str) -> str:
+        return ""

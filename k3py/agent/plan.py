@@ -48,7 +48,7 @@ class Facts:
     ``busy`` names the long actions under way. ``images`` are the containers whose image is at hand for the next
     attempt. ``no_network`` says why the pod cannot have its network yet (None: it can). ``volumes_trouble`` is why
     the volumes are not ready and how long the next try waits. ``finishing_trouble`` is why the server could not be
-    told that the pod is gone.
+    told that the pod is gone. ``networked``: the pod has its addresses, or needs none.
     """
 
     busy: frozenset[str] = frozenset()
@@ -56,6 +56,7 @@ class Facts:
     volumes_trouble: Trouble | None = None
     images: frozenset[str] = frozenset()
     no_network: str | None = None
+    networked: bool = True
     sandbox_trouble: Trouble | None = None
     finishing_trouble: Trouble | None = None
 
@@ -146,7 +147,7 @@ class _Planner:
     def pending(self) -> Iterator[Action]:
         if self.seen is not None and not self.seen.ready:
             yield StopSandbox(release_volumes=False, why="the sandbox was left half made")
-        elif self.seen is not None:
+        elif self.seen is not None and self.facts.networked:
             yield Move(event=PodEvent.SANDBOX_READY, why="the sandbox is ready")
         elif self.facts.no_network is not None or "volumes" in self.facts.busy:
             return
@@ -154,6 +155,7 @@ class _Planner:
             if not self.waits_out(self.facts.volumes_trouble):
                 yield PrepareVolumes(why="the pod is bound to this node")
         elif not self.waits_out(self.facts.sandbox_trouble):
+            # Also when an agent ended after the sandbox was made and before it was connected.
             yield StartSandbox(why="volumes are ready")
 
     def containers(self) -> Iterator[Action]:

@@ -163,11 +163,15 @@ class Steps:
     async def _stop_sandbox(self, action: StopSandbox) -> None:
         uid = self._record.uid
         await self._tools.runtime.stop_sandbox(uid)
-        await self._tools.network.detach(uid)
+        await self._detach()
         self._memory.seen = None
         if action.release_volumes:
             await self.volume_files().remove()
             self._memory.volumes = None
+
+    async def _detach(self) -> None:
+        if not self._pod.spec.host_network:
+            await self._tools.network.detach(self._record.uid)
 
     # --- containers
 
@@ -280,7 +284,7 @@ class Steps:
 
     async def _forget(self) -> None:
         await self._tools.runtime.stop_sandbox(self._record.uid)
-        await self._tools.network.detach(self._record.uid)
+        await self._detach()
         self._memory.seen = None
         await self.volume_files().remove()
         self.logs().remove()

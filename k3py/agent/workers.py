@@ -137,6 +137,10 @@ class PodWorker:
         self._memory.seen = seen
         self._wake.set()
 
+    def wake(self) -> None:
+        """Look again."""
+        self._wake.set()
+
     def refresh_volumes(self) -> None:
         """A ConfigMap or Secret, or what the downward API shows, has changed."""
         if self._memory.volumes is not None and self.record.state in (PodState.INITIALIZING, PodState.RUNNING):
@@ -248,13 +252,14 @@ class PodWorker:
             self._steps.record_end(name, ended)
 
     def _facts(self) -> Facts:
-        memory = self._memory
+        memory, network = self._memory, self._shared.tools.network
         return Facts(
             busy=self._operations.busy,
             volumes_ready=memory.volumes is not None and not memory.volumes_stale,
             volumes_trouble=memory.volumes_trouble,
             images=frozenset(memory.prepared),
-            no_network=self._shared.tools.network.missing(self.record.pod),
+            no_network=network.missing(self.record.pod),
+            networked=self.record.pod.spec.host_network or bool(network.addresses(self.record.uid)),
             sandbox_trouble=memory.sandbox_trouble,
             finishing_trouble=memory.finishing_trouble,
         )

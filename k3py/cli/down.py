@@ -6,7 +6,7 @@ import typer
 
 from k3py.base.paths import Paths
 from k3py.cli.app import app
-from k3py.cli.processes import stop_daemon
+from k3py.cli.processes import TITLES, stop_daemon
 
 STOP_SECONDS = 20.0
 
@@ -23,10 +23,10 @@ def down(
 
 
 def stop_daemons(paths: Paths) -> None:
-    """End agent and server, in this order."""
-    for daemon in ("agent", "server"):
+    """End agent, VPC daemon and server, in this order."""
+    for daemon in ("agent", "vpc", "server"):
         if stop_daemon(paths, daemon, STOP_SECONDS):
-            typer.echo(f"Stopped the {daemon}")
+            typer.echo(f"Stopped the {TITLES[daemon]}")
 
 
 def stop_pods(paths: Paths) -> None:

@@ -16,6 +16,9 @@ from k3py.daemons.process import StatusFile, start_time
 # How often the files of a starting daemon are looked at. It is a person who waits.
 LOOK_SECONDS = 0.02
 
+# What people call the daemons.
+TITLES = {"server": "server", "agent": "agent", "vpc": "VPC daemon"}
+
 
 def status_of(paths: Paths, daemon: str) -> StatusFile:
     """The status file of a daemon on this host."""

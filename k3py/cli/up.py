@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import socket
+import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -14,7 +16,7 @@ import yaml
 
 from k3py.base.paths import Paths, write_private
 from k3py.cli.app import Failure, app
-from k3py.cli.processes import start_daemon, status_of, wait_for
+from k3py.cli.processes import TITLES, start_daemon, status_of, wait_for
 from k3py.client.kubeconfig import load_kubeconfig
 from k3py.daemons.settings import AgentSettings, BadSetting, ServerSettings, config_files, load
 from k3py.runtime.conmon import find_conmon
@@ -23,7 +25,7 @@ from k3py.runtime.runc import choose_runtime
 
 READY_SECONDS = 60.0
 PORTS_TRIED = 100
-TOOLS = "apt-get install runc conmon"
+TOOLS = "apt-get install runc conmon nftables"
 
 
 @app.command()
@@ -34,7 +36,8 @@ def up(
     node_name: str = typer.Option("", help="This node's name [default: the host name]", show_default=False),
     wait_seconds: float = typer.Option(READY_SECONDS, "--wait", help="How long to wait until the node is Ready."),
 ) -> None:
-    """Start a cluster on this host: server and agent as sessions of their own. Waits until the node is Ready.
+    """Start a cluster on this host: server, agent and VPC daemon, each a session of its own. Waits until the node is
+    Ready.
 
     Running it again changes nothing.
     """
@@ -43,13 +46,13 @@ def up(
     started = time.monotonic()
     url = _server(paths, port, wait_seconds)
     name = _choose_name(paths, node_name)
-    _agent(paths, url, name, wait_seconds)
+    _node(paths, url, name, wait_seconds)
     typer.echo(f"The cluster is ready after {time.monotonic() - started:.1f} s: node {name}, API {url}")
     typer.echo(f"The administrator's kubeconfig is {paths.admin_kubeconfig}")
 
 
 def _check_host() -> None:
-    """Containers need root and three programs.
+    """Containers and their network need root and four programs.
 
     Raises:
         Failure: what is missing, and how to get it.
@@ -61,6 +64,8 @@ def _check_host() -> None:
         find_conmon()
     except NotSupported as error:
         raise Failure(f"{error} (on Debian: {TOOLS}; 'k3py doctor' checks everything)") from None
+    if shutil.which("nft") is None:
+        raise Failure(f"cannot give pods a network: nft is not installed (on Debian: {TOOLS})")
 
 
 def _server(paths: Paths, port: int, seconds: float) -> str:
@@ -124,27 +129,44 @@ def _is_free(address: str, port: int) -> bool:
     return True
 
 
-def _agent(paths: Paths, url: str, name: str, seconds: float) -> None:
-    """Start the agent unless it runs, and wait until its node is Ready.
+def _node(paths: Paths, url: str, name: str, seconds: float) -> None:
+    """Start agent and VPC daemon unless they run, and wait until their node is Ready.
 
-    A node that was Ready before is shown so for a while though its agent is away; so the agent itself must be there
-    too.
+    A node that was Ready before is shown so for a while though its daemons are away; so they must be there too.
 
     Raises:
         Failure: the agent that runs is another node's, or the node does not become Ready.
     """
-    log = paths.log / "agent.log"
-    process = None
-    status = status_of(paths, "agent")
-    running = status.read()
-    if running is not None and running["node"] != name:
-        raise Failure(f"the agent runs as node {running['node']} already; 'k3py down' stops it")
+    flags = ["--server", url, "--node-name", name]
+    secret = {"K3PY_TOKEN": paths.agent_token.read_text().strip()}
+    agent = _start(paths, "agent", name, flags, secret)
+    # It follows at once, and takes the node's certificate from the agent as soon as that has one.
+    if (Path(__file__).parents[1] / "daemons/vpc.py").exists():  # GUARD
+        vpc = _start(paths, "vpc", name, flags, {})
+        wait_for("the VPC daemon", lambda: status_of(paths, "vpc").read(), vpc, paths.log / "vpc.log", seconds)
+    node = _Node(paths.admin_kubeconfig, name)
+    wait_for(
+        f"node {name}",
+        lambda: status_of(paths, "agent").read() and node.is_ready(),
+        agent, paths.log / "agent.log", seconds,
+    )  # fmt: skip
+
+
+def _start(
+    paths: Paths, daemon: str, node: str, flags: Sequence[str], secret: Mapping[str, str]
+) -> subprocess.Popen[bytes] | None:
+    """Start one of the node's daemons unless it runs; its process if it was started.
+
+    Raises:
+        Failure: the one that runs is another node's.
+    """
+    running = status_of(paths, daemon).read()
     if running is None:
-        typer.echo(f"Starting the agent of node {name}")
-        token = paths.agent_token.read_text().strip()
-        process = start_daemon(paths, "agent", ["--server", url, "--node-name", name], {"K3PY_TOKEN": token})
-    ready = _Node(paths.admin_kubeconfig, name)
-    wait_for(f"node {name}", lambda: status.read() and ready.is_ready(), process, log, seconds)
+        typer.echo(f"Starting the {TITLES[daemon]} of node {node}")
+        return start_daemon(paths, daemon, flags, secret)
+    if running["node"] != node:
+        raise Failure(f"the {TITLES[daemon]} runs as node {running['node']} already; 'k3py down' stops it")
+    return None
 
 
 class _Node:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k3py.agent.handlers import HandlerFailed, Handlers, parse_status_line, port_number, request_head
+from k3py.agent.network import HostNetworkOnly
 from k3py.agent.probes import ProbeKind, ProbeState, Verdict, due_kinds, first_at, judge
 from k3py.model.generated import core_v1
 from k3py.model.generated.core_v1 import Probe
@@ -80,7 +81,7 @@ def asked(answer: bytes, handler: Callable[[int], Any], timeout: float = 5.0) ->
         port = server.sockets[0].getsockname()[1]
         runtime: Any = Connects()
         try:
-            return await Handlers(runtime).run(handler(port), "uid", container(), "c", timeout)
+            return await Handlers(runtime, HostNetworkOnly()).run(handler(port), "uid", container(), "c", timeout)
         finally:
             server.close()
 
@@ -135,7 +136,7 @@ def test_a_silent_server_runs_out_of_time() -> None:
         runtime: Any = Connects()
         handler = get()(server.sockets[0].getsockname()[1])
         with pytest.raises(HandlerFailed, match=r"timed out after 0\.1s"):
-            await Handlers(runtime).run(handler, "uid", container(), "c", 0.1)
+            await Handlers(runtime, HostNetworkOnly()).run(handler, "uid", container(), "c", 0.1)
         server.close()
 
     asyncio.run(story())
@@ -159,6 +160,6 @@ def test_any_status_line_is_read_or_refused(line: bytes) -> None:
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_no_header_can_begin_another_line(name: str, value: str) -> None:
     action = core_v1.HTTPGetAction(http_headers=[core_v1.HTTPHeader(name=name, value=value)])
-    head = request_head(action, "/", 80)
+    head = request_head(action, "/", "10.42.0.5:80")
     assert head.count(b"\n") == head.count(b"\r") == head.count(b"\r\n")
     assert head.count(b"\n") in (6, 7)

@@ -11,14 +11,18 @@ from typing import Any, TypeVar
 from k3py.agent.agent import Agent
 from k3py.agent.node_status import Measured
 from k3py.agent.settings import AgentSettings
+from k3py.agent.vpc_network import VpcNetwork
+from k3py.base.backoff import Backoff
 from k3py.base.clock import LoopClock
 from k3py.base.paths import Paths
 from k3py.base.virtual_loop import Life, VirtualLoop
+from k3py.client.vpc import VpcRefused, VpcUnavailable
 from k3py.image.auth import Credential
 from k3py.image.errors import ImageNotFound
 from k3py.image.image import Freed, Image, ImageConfig
 from k3py.model.generated import core_v1, meta_v1
 from k3py.model.generated.core_v1 import Container, Pod, PodSpec
+from k3py.model.vpc_socket import Allocation, AttachPodRequest, DetachPodRequest, Pong
 from k3py.runtime.fake import FakeRuntime, Script
 from k3py.runtime.port import ContainerConfig, ContainerStatus, SandboxConfig, SandboxStatus
 from tests.agent.cluster import Cluster
@@ -116,14 +120,52 @@ async def _outside(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return result
 
 
+class FakeVpcDaemon:
+    """A VPC daemon that gives addresses; it can be ``away``, and ``refusal`` is what it says to every new pod."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.refusal: VpcRefused | None = None
+        self.pods: dict[str, AttachPodRequest] = {}
+        self._given: dict[str, int] = {}
+
+    async def ping(self) -> Pong:
+        self._check()
+        return Pong(ready=True, cluster=7, service_cidr="10.43.0.0/16")
+
+    async def attach_pod(self, request: AttachPodRequest) -> Allocation:
+        await asyncio.sleep(0)
+        self._check()
+        if self.refusal is not None:
+            raise self.refusal
+        self.pods[request.pod_uid] = request
+        number = self._given.setdefault(request.pod_uid, len(self._given) + 2)
+        answer = Allocation(
+            pod_uid=request.pod_uid, vpc=request.vpc, vpc_id=1, ipv4=f"10.42.0.{number}",
+            ipv6=f"fd6b:3370:1001::{number}", ghost=f"fd6b:3370:1000::{number}",
+        )  # fmt: skip
+        await asyncio.sleep(0)
+        return answer
+
+    async def detach_pod(self, request: DetachPodRequest) -> None:
+        await asyncio.sleep(0)
+        self._check()
+        self.pods.pop(request.pod_uid, None)
+
+    def _check(self) -> None:
+        if self.away:
+            raise VpcUnavailable("cannot reach the VPC daemon: nobody listens")
+
+
 class World:
-    """Made inside a running virtual loop."""
+    """Made inside a running virtual loop. With a ``vpc`` daemon pods have a network of their own."""
 
     def __init__(
         self,
         root: Path,
         script: Callable[[SandboxConfig, ContainerConfig], Script] = lambda _pod, _container: Script(),
         settings: AgentSettings | None = None,
+        vpc: FakeVpcDaemon | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
@@ -135,6 +177,7 @@ class World:
         self.images = FakeImages()
         self.settings = settings or AgentSettings(node_name=NODE)
         self.paths = Paths.below(root)
+        self.vpc = vpc
         self.agent: Agent
         self.life: Life
         self.lives = 0
@@ -143,9 +186,13 @@ class World:
         """An agent comes to life on what is there."""
         self.lives += 1
         self.life = Life(f"agent {self.lives}")
+        network = None
+        if self.vpc is not None:
+            folder = self.paths.agent_state / "network"
+            network = VpcNetwork(self.vpc, folder, self.clock, partial(Backoff, self.source))
         self.agent = Agent(
             client=self.cluster, runtime=self.runtime, images=self.images, clock=self.clock, source=self.source,
-            paths=self.paths, settings=self.settings, measured=lambda: MEASURED,
+            paths=self.paths, settings=self.settings, measured=lambda: MEASURED, network=network,
         )  # fmt: skip
         self.running = self.loop.start_in(self.life, self.agent.run())
 
