@@ -48,6 +48,10 @@ class Network(Protocol):
         """Where the node itself reaches the pod, for probes; empty when only its namespace leads to it."""
         ...
 
+    def name_servers(self) -> Sequence[str]:
+        """The cluster's DNS as pods reach it; empty when there is none."""
+        ...
+
 
 class HostNetworkOnly:
     """No network but the host's: other pods wait, and say why."""
@@ -75,3 +79,6 @@ class HostNetworkOnly:
 
     def node_address(self, pod_uid: str) -> str:
         return ""
+
+    def name_servers(self) -> Sequence[str]:
+        return ()

@@ -35,6 +35,5 @@ class AgentSettings:
     cpu_reserved_milli: int = 0
     image_gc_seconds: float = 300.0
     image_gc_high_percent: int = 85
-    cluster_dns: Sequence[str] = ()
     cluster_domain: str = "cluster.local"
     seccomp_default: Seccomp = Seccomp.UNCONFINED

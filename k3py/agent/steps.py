@@ -332,7 +332,7 @@ class Steps:
         etc = places.etc(pod)
         etc.mkdir(mode=0o755, parents=True, exist_ok=True)
         addresses = self._tools.network.addresses(pod.metadata.uid)
-        dns = Dns(settings.cluster_dns, settings.cluster_domain)
+        dns = Dns(self._tools.network.name_servers(), settings.cluster_domain)
         texts = {
             "hosts": hosts(pod, _text(Path("/etc/hosts")), settings.node_name, addresses, settings.cluster_domain),
             "hostname": hostname(pod, settings.node_name) + "\n",

@@ -7,6 +7,7 @@ and so that nothing that a pod had is forgotten: what cannot be given back now i
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -19,6 +20,7 @@ from k3py.base.paths import write_private
 from k3py.base.tasks import Tasks
 from k3py.client.vpc import VpcRefused, VpcUnavailable
 from k3py.model.generated.core_v1 import Container, Pod
+from k3py.model.service_range import dns_address
 from k3py.model.vpc_socket import NOT_READY, Allocation, AttachPodRequest, DetachPodRequest, HostPort, Pong
 from k3py.model.vpc_v1 import DEFAULT_VPC, VPC_LABEL
 
@@ -143,6 +145,10 @@ class VpcNetwork:
         """The pod's Ghost address, from which everything is translated to its IPv4."""
         kept = self._pods.get(pod_uid)
         return kept.allocation.ghost if kept is not None and kept.allocation is not None else ""
+
+    def name_servers(self) -> Sequence[str]:
+        """The tenth address of the services' range, as Kubernetes distributions have it."""
+        return () if self.facts is None else (str(dns_address(IPv4Network(self.facts.service_cidr))),)
 
     # --- the daemon
 

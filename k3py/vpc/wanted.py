@@ -7,12 +7,12 @@ from ipaddress import IPv4Address, IPv4Network
 from types import MappingProxyType
 from typing import Final
 
+from k3py.model.service_range import api_address, dns_address
+
 # The pod that is the host itself: its link ends in the daemon's own network namespace.
 NODE_POD: Final = "node"
 # Whom pods see when the node talks to them, and their gateway; in the system VPC.
 HOST_IPV4: Final = IPv4Address("169.254.1.1")
-API_OFFSET: Final = 1
-DNS_OFFSET: Final = 10
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,9 @@ class Wanted:
     @property
     def api(self) -> IPv4Address:
         """The address of the service ``kubernetes``."""
-        return self.service_cidr.network_address + API_OFFSET
+        return api_address(self.service_cidr)
 
     @property
     def dns(self) -> IPv4Address:
         """The address of the cluster's DNS."""
-        return self.service_cidr.network_address + DNS_OFFSET
+        return dns_address(self.service_cidr)
