@@ -1,6 +1,6 @@
 /* A packet arrives for a pod: Ghost IPv6 in, IPv4 out, if it comes from where the pod may be reached.
  * Attached to the host end of the pod's link, where packets leave towards the pod (tcx egress). */
-#include "lib/icmp_error.h"
+#include "lib/nat64.h"
 #include "lib/neighbor.h"
 #include "lib/outside.h"
 
@@ -18,6 +18,8 @@ INLINE int receive_ipv4(struct __sk_buff *skb)
 		return error;
 	if (settings()->flags & SETTING_PLAIN && ip.destination == settings()->ipv4)
 		return RECEIVED_SHORT_CUT;
+	if (settings()->outside_native_ipv4 && ip.destination == settings()->outside_native_ipv4)
+		return nat64_arrive(skb, &ip) ?: RECEIVED_FROM_OUTSIDE;
 	if (!settings()->outside_ipv4 || ip.destination != settings()->outside_ipv4)
 		return -DROP_DESTINATION_NOT_OURS;
 	return exchange_address(skb, &ip, 0, ip.destination, settings()->ipv4) ?: RECEIVED_FROM_OUTSIDE;
@@ -27,8 +29,8 @@ INLINE int receive_ipv4(struct __sk_buff *skb)
 INLINE int receive_error(struct __sk_buff *skb, const struct ipv6 *ip)
 {
 	struct error6 quote;
-	__u32 reporter = DUMMY_REPORTER;
-	int error = read_error6(skb, ip, &quote);
+	struct ends4 ends = { DUMMY_REPORTER, settings()->ipv4 };
+	int error = read_error6(skb, ip, &quote) ?: check_quoted_destination(&quote.ip.destination, is_native(&ip->destination));
 
 	if (error)
 		return error;
@@ -36,23 +38,23 @@ INLINE int receive_error(struct __sk_buff *skb, const struct ipv6 *ip)
 		if (!may_reach(ghost_vpc(&ip->source), settings()->vpc))
 			return -DROP_OTHER_VPC;
 		if (ghost_vpc(&ip->source) != SYSTEM_VPC)
-			reporter = ip->source.word[3];
+			ends.source = ip->source.word[3];
 	} else if (is_nat64(&ip->source)) {
-		reporter = ip->source.word[3];
+		ends.source = ip->source.word[3];
 	}
 	if (is_native(&ip->destination))
 		return RECEIVED_NATIVE;
-	return icmp_error_6to4(skb, ip, &quote, reporter) ?: RECEIVED_FROM_VPC;
+	return icmp_error_6to4(skb, ip, &quote, &ends, quote.ip.destination.word[3]) ?: RECEIVED_FROM_VPC;
 }
 
-/* NAT64 answers only those who have no other way out, and native sockets. */
+/* NAT64 elsewhere answers only those whom the outside does not know by an IPv4 address. */
 INLINE int check_sender(const struct ipv6 *ip)
 {
 	const struct in6 *from = &ip->source;
 	int native = is_native(&ip->destination);
 
 	if (is_nat64(from))
-		return native || !settings()->outside_ipv4 ? 0 : -DROP_NOT_GHOST;
+		return (native ? settings()->outside_native_ipv4 : settings()->outside_ipv4) ? -DROP_NOT_GHOST : 0;
 	if (!is_ghost(from))
 		return -DROP_NOT_GHOST;
 	if (!may_reach(ghost_vpc(from), settings()->vpc))
@@ -93,7 +95,7 @@ INLINE int receive_ipv6(struct __sk_buff *skb)
 	error = read_arrived(skb, &arrived, pod);
 	if (error)
 		return error;
-	arrived.source = arrived.ip.source.word[3];
+	arrived.ends = (struct ends4){ arrived.ip.source.word[3], settings()->ipv4 };
 	return siit_6to4(skb, &arrived) ?: RECEIVED_FROM_VPC;
 }
 

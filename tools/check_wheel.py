@@ -1,4 +1,6 @@
-"""Builds the wheel and tries it in an empty environment: the command answers, every module imports.
+"""Builds the source distribution, the wheel from it, and tries that in an empty environment.
+
+The command answers, every module imports, the eBPF programs are in it as ``bpf/`` has them and the kernel takes them.
 
 Usage: python tools/check_wheel.py
 """
@@ -17,6 +19,21 @@ for name in names:
     importlib.import_module(name)
 print(len(names), 'modules import')
 """
+# Programs are loaded with constants of zeros, which is what they hold before anybody fills them in.
+LOAD_ALL = """
+import errno, sys
+from k3py.vpc.bpf import loader
+from k3py.vpc.bpf.errors import BpfError
+for name in sys.argv[1:]:
+    parsed = loader.read_object(name)
+    try:
+        with loader.Loaded(parsed, {}, {}) as loaded:
+            print(name, 'loads:', ', '.join(loaded.programs))
+    except BpfError as error:
+        if error.errno not in (errno.EPERM, errno.ENOSYS):
+            raise
+        print(name, 'is whole; this kernel lets nobody here try it')
+"""
 
 
 def run(*command: str | Path) -> str:
@@ -30,7 +47,7 @@ def run(*command: str | Path) -> str:
 def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        run(sys.executable, "-m", "build", "-q", "--wheel", "--outdir", folder, ROOT)
+        run(sys.executable, "-m", "build", "-q", "--outdir", folder, ROOT)
         wheel = next(folder.glob("*.whl"))
         venv.create(folder / "venv", with_pip=True)
         python = folder / "venv/bin/python"
@@ -38,6 +55,8 @@ def main() -> None:
         print(f"{wheel.name}: {wheel.stat().st_size // 1024} KiB")
         print(run(folder / "venv/bin/k3py", "--version"))
         print(run(python, "-c", IMPORT_ALL))
+        programs = sorted(each.name.removesuffix(".bpf.c") for each in (ROOT / "bpf").glob("*.bpf.c"))
+        print(run(python, "-c", LOAD_ALL, *programs))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,8 @@ works() {
         { [ ! -e .venv/bin/k3py ] || grep -qF "$PWD/.venv/bin/python" .venv/bin/k3py; }
 }
 stamp=.venv/.installed
-wanted="$(sha256sum pyproject.toml | cut -d' ' -f1) $extra"
+# The eBPF programs are compiled by the installation, so their sources count too.
+wanted="$(cat pyproject.toml hatch_build.py tools/build_bpf.py bpf/*.c bpf/lib/*.h | sha256sum | cut -d' ' -f1) $extra"
 works || rm -f "$stamp"
 if ! grep -qsF -- "$wanted" "$stamp"; then
     echo "installing k3py${extra} into .venv"

@@ -30,9 +30,24 @@ INLINE __u16 ghost_vpc(const struct in6 *address)
 }
 
 /* 64:ff9b::/96, RFC 6052. */
+#define NAT64_PREFIX htonl(0x0064ff9b)
+
 INLINE int is_nat64(const struct in6 *address)
 {
-	return address->word[0] == htonl(0x0064ff9b) && !address->word[1] && !address->word[2];
+	return address->word[0] == NAT64_PREFIX && !address->word[1] && !address->word[2];
+}
+
+INLINE struct in6 nat64(__u32 ipv4)
+{
+	return (struct in6){ { NAT64_PREFIX, 0, 0, ipv4 } };
+}
+
+/* This pod's address as its own IPv6 sockets have it. */
+INLINE struct in6 own_native(void)
+{
+	const struct in6 *own = &settings()->ghost;
+
+	return (struct in6){ { own->word[0], own->word[1] | NATIVE_FLAG, own->word[2], own->word[3] } };
 }
 
 /* Is it one of this pod's own addresses, with or without the native flag? */

@@ -45,6 +45,14 @@ struct ipv6 {
 	struct in6 source, destination;
 };
 
+/* A packet's two ends in the version that it is translated to. */
+struct ends4 {
+	__u32 source, destination;
+};
+struct ends6 {
+	struct in6 source, destination;
+};
+
 struct fragment {
 	__u8 next, reserved;
 	__u16 offset_more;

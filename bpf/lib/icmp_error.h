@@ -22,27 +22,31 @@ struct error6 {
 	struct fragment fragment; /* if the quoted packet is one; else not part of the packet */
 };
 
-/* An error about a packet that this pod received from the error's destination; all others are somebody else's. */
 INLINE int read_error4(struct __sk_buff *skb, const struct ipv4 *outer, struct error4 *error)
 {
 	if (ntohs(outer->length) < IPV4_LEN + sizeof(*error) + QUOTED_TRANSPORT_MIN ||
 	    skb_load(skb, IPV4_PAYLOAD_AT, error, sizeof(*error)))
 		return -DROP_MALFORMED;
-	if (error->ip.version_length != IPV4_PLAIN || error->ip.destination != settings()->ipv4 ||
-	    error->ip.source != outer->destination || ntohs(error->ip.length) < IPV4_LEN ||
-	    protocol_changes_meaning(error->ip.protocol))
-		return -DROP_ICMP_QUOTE;
+	if (error->ip.version_length != IPV4_PLAIN || error->ip.source != outer->destination ||
+	    ntohs(error->ip.length) < IPV4_LEN || protocol_changes_meaning(error->ip.protocol))
+		return -DROP_ICMP_QUOTE; /* nobody is told of a packet that is not its own */
 	return 0;
 }
 
-INLINE void quoted_4to6(const struct ipv4 *old, struct error6 *new, const struct in6 *source, int fragmented)
+/* An error that this pod sends is about a packet that it received from the error's destination. */
+INLINE int read_own_error4(struct __sk_buff *skb, const struct ipv4 *outer, struct error4 *error)
+{
+	return read_error4(skb, outer, error) ?: error->ip.destination == outer->source ? 0 : -DROP_ICMP_QUOTE;
+}
+
+INLINE void quoted_4to6(const struct ipv4 *old, struct error6 *new, const struct ends6 *ends, int fragmented)
 {
 	__u16 bits = ntohs(old->fragment);
 
 	new->ip = (struct ipv6){
 		htonl(0x60000000 | (__u32)old->tos << 20),
 		htons(ntohs(old->length) - IPV4_LEN + (fragmented ? FRAGMENT_LEN : 0)),
-		old->protocol == PROTO_ICMP ? PROTO_ICMPV6 : old->protocol, old->ttl, *source, settings()->ghost,
+		old->protocol == PROTO_ICMP ? PROTO_ICMPV6 : old->protocol, old->ttl, ends->source, ends->destination,
 	};
 	new->fragment = (struct fragment){};
 	if (!fragmented)
@@ -66,40 +70,39 @@ INLINE int transport_of_quote_4to6(const struct error4 *old, const struct error6
 	return 0;
 }
 
-INLINE int icmp_error_4to6(struct __sk_buff *skb, const struct ipv4 *outer, const struct route *route)
+/* ends: of the error; the packet that it quotes came from the error's destination and went to quoted_destination. */
+INLINE int icmp_error_4to6(struct __sk_buff *skb, const struct ipv4 *outer, struct error4 *old, const struct ends6 *ends,
+			   const struct in6 *quoted_destination)
 {
-	struct error4 old;
+	struct ends6 quoted_ends = { ends->destination, *quoted_destination };
 	struct error6 new;
 	struct quoted quoted;
 	struct ipv6 ip;
 	__u16 checksum;
 	__s64 difference;
-	int fragmented, growth, error = read_error4(skb, outer, &old);
+	int fragmented = is_fragment(&old->ip), growth = QUOTE_GROWTH + (fragmented ? FRAGMENT_LEN : 0), error;
 
-	if (error)
-		return error;
-	fragmented = is_fragment(&old.ip);
-	growth = QUOTE_GROWTH + (fragmented ? FRAGMENT_LEN : 0);
 	if (ntohs(outer->length) + IPV6_LEN - IPV4_LEN + growth > IPV6_MTU_MIN)
 		return -DROP_ICMP_TOO_LONG; /* ICMPv6 errors never exceed the smallest MTU (RFC 4443, 2.4) */
 	ip = (struct ipv6){ htonl(0x60000000 | (__u32)outer->tos << 20), htons(ntohs(outer->length) - IPV4_LEN + growth),
-			    PROTO_ICMPV6, outer->ttl, settings()->ghost, routed(route, outer->destination) };
+			    PROTO_ICMPV6, outer->ttl, ends->source, ends->destination };
 	error = read_quoted(skb, QUOTE_AT_IPV4 + IPV4_LEN,
-			    is_first(&old.ip) ? ntohs(outer->length) - IPV4_LEN - sizeof(old) : 0, old.ip.protocol, &quoted);
+			    is_first(&old->ip) ? ntohs(outer->length) - IPV4_LEN - sizeof(*old) : 0, old->ip.protocol,
+			    &quoted);
 	if (error)
 		return error;
-	new.icmp = old.icmp;
-	error = icmp_error_to_icmpv6(&new.icmp, ntohs(old.ip.length));
+	new.icmp = old->icmp;
+	error = icmp_error_to_icmpv6(&new.icmp, ntohs(old->ip.length));
 	if (error)
 		return error;
-	quoted_4to6(&old.ip, &new, &ip.destination, fragmented);
-	error = transport_of_quote_4to6(&old, &new, &quoted);
+	quoted_4to6(&old->ip, &new, &quoted_ends, fragmented);
+	error = transport_of_quote_4to6(old, &new, &quoted);
 	if (error)
 		return error;
 
-	checksum = old.icmp.checksum;
-	old.icmp.checksum = 0;
-	difference = csum_diff(&old, sizeof(old), &new, sizeof(new), 0);
+	checksum = old->icmp.checksum;
+	old->icmp.checksum = 0;
+	difference = csum_diff(old, sizeof(*old), &new, sizeof(new), 0);
 	difference = csum_diff(&quoted.before, 4, &quoted.after, 4, difference);
 	{
 		struct pseudo pseudo = { ip.source, ip.destination, htonl(ntohs(ip.length)), htonl(PROTO_ICMPV6) };
@@ -114,23 +117,16 @@ INLINE int icmp_error_4to6(struct __sk_buff *skb, const struct ipv4 *outer, cons
 		return -DROP_NO_ROOM;
 	if (fragmented && skb_store(skb, QUOTE_AT_IPV6 + IPV6_LEN, &new.fragment, FRAGMENT_LEN, 0))
 		return -DROP_NO_ROOM;
-	return write_quoted(skb, IPV4_PAYLOAD_AT + sizeof(old) + IPV6_LEN - IPV4_LEN + growth, &quoted);
+	return write_quoted(skb, IPV4_PAYLOAD_AT + sizeof(*old) + IPV6_LEN - IPV4_LEN + growth, &quoted);
 }
 
-/* An error about a packet that this pod sent, to where it may send; from whoever tells it. */
 INLINE int read_error6(struct __sk_buff *skb, const struct ipv6 *outer, struct error6 *error)
 {
-	struct route *route;
-	const struct in6 *to = &error->ip.destination;
-
 	error->fragment = (struct fragment){};
 	if (ntohs(outer->length) < ICMP_LEN + IPV6_LEN + QUOTED_TRANSPORT_MIN ||
 	    skb_load(skb, IPV6_PAYLOAD_AT, error, ICMP_LEN + IPV6_LEN))
 		return -DROP_MALFORMED;
-	if (ntohl(error->ip.version_class_label) >> 28 != 6 || !is_own(&error->ip.source) ||
-	    is_native(&error->ip.source) != is_native(&outer->destination))
-		return -DROP_ICMP_QUOTE;
-	if (find_route(to->word[3], &route) || !leads_to(route, to))
+	if (ntohl(error->ip.version_class_label) >> 28 != 6 || !same_address(&error->ip.source, &outer->destination))
 		return -DROP_ICMP_QUOTE;
 	if (error->ip.next != PROTO_FRAGMENT)
 		return 0;
@@ -140,7 +136,18 @@ INLINE int read_error6(struct __sk_buff *skb, const struct ipv6 *outer, struct e
 	return 0;
 }
 
-INLINE int quoted_6to4(const struct error6 *old, struct ipv4 *new, int fragmented)
+/* May this pod have sent a packet there as IPv6? Not to the outside if there it is known by an IPv4 address. */
+INLINE int check_quoted_destination(const struct in6 *to, int native)
+{
+	__u32 outside = native ? settings()->outside_native_ipv4 : settings()->outside_ipv4;
+	struct route *route;
+
+	if (find_route(to->word[3], &route) || !leads_to(route, to) || (route->kind == ROUTE_OUTSIDE && outside))
+		return -DROP_ICMP_QUOTE;
+	return 0;
+}
+
+INLINE int quoted_6to4(const struct error6 *old, struct ipv4 *new, const struct ends4 *ends, int fragmented)
 {
 	__u8 next = fragmented ? old->fragment.next : old->ip.next;
 	__u16 bits = ntohs(old->fragment.offset_more);
@@ -150,7 +157,7 @@ INLINE int quoted_6to4(const struct error6 *old, struct ipv4 *new, int fragmente
 		return -DROP_ICMP_QUOTE;
 	*new = (struct ipv4){
 		IPV4_PLAIN, ntohl(old->ip.version_class_label) >> 20, htons(length), 0, htons(IPV4_DONT_FRAGMENT),
-		old->ip.hop_limit, next == PROTO_ICMPV6 ? PROTO_ICMP : next, 0, settings()->ipv4, old->ip.destination.word[3],
+		old->ip.hop_limit, next == PROTO_ICMPV6 ? PROTO_ICMP : next, 0, ends->source, ends->destination,
 	};
 	if (fragmented) {
 		new->id = htons(ntohl(old->fragment.id));
@@ -173,9 +180,11 @@ INLINE int transport_of_quote_6to4(const struct error6 *old, const struct ipv4 *
 	return 0;
 }
 
-/* reporter: the IPv4 address that the pod sees as the error's source. */
-INLINE int icmp_error_6to4(struct __sk_buff *skb, const struct ipv6 *outer, struct error6 *old, __u32 reporter)
+/* As icmp_error_4to6. */
+INLINE int icmp_error_6to4(struct __sk_buff *skb, const struct ipv6 *outer, struct error6 *old, const struct ends4 *ends,
+			   __u32 quoted_destination)
 {
+	struct ends4 quoted_ends = { ends->destination, quoted_destination };
 	int fragmented = old->ip.next == PROTO_FRAGMENT, shrink = QUOTE_GROWTH + (fragmented ? FRAGMENT_LEN : 0);
 	__u16 checksum, length = ntohs(outer->length);
 	struct error4 new;
@@ -188,7 +197,7 @@ INLINE int icmp_error_6to4(struct __sk_buff *skb, const struct ipv6 *outer, stru
 	new.icmp = old->icmp;
 	error = icmpv6_error_to_icmp(&new.icmp, shrink);
 	if (!error)
-		error = quoted_6to4(old, &new.ip, fragmented);
+		error = quoted_6to4(old, &new.ip, &quoted_ends, fragmented);
 	if (!error)
 		error = read_quoted(skb, QUOTE_AT_IPV6 + IPV6_LEN + (fragmented ? FRAGMENT_LEN : 0),
 				    first ? length - ICMP_LEN - IPV4_LEN - shrink : 0, new.ip.protocol, &quoted);
@@ -197,7 +206,7 @@ INLINE int icmp_error_6to4(struct __sk_buff *skb, const struct ipv6 *outer, stru
 	if (error)
 		return error;
 	ip = (struct ipv4){ IPV4_PLAIN, ntohl(outer->version_class_label) >> 20, htons(length + IPV4_LEN - shrink), 0,
-			    htons(IPV4_DONT_FRAGMENT), outer->hop_limit, PROTO_ICMP, 0, reporter, settings()->ipv4 };
+			    htons(IPV4_DONT_FRAGMENT), outer->hop_limit, PROTO_ICMP, 0, ends->source, ends->destination };
 	if (length + IPV4_LEN - shrink <= FRAGMENTABLE_MAX) {
 		ip.id = random_u32();
 		ip.fragment = 0;

@@ -36,9 +36,10 @@ INLINE int check_only_among_pods(struct __sk_buff *skb, const struct ipv4 *ip, c
 	return 0;
 }
 
-INLINE struct in6 routed(const struct route *route, __u32 destination)
+/* From the pod's address to where a route leads. */
+INLINE struct ends6 routed(const struct route *route, __u32 destination)
 {
-	return (struct in6){ { route->prefix[0], route->prefix[1], route->prefix[2], destination } };
+	return (struct ends6){ settings()->ghost, { { route->prefix[0], route->prefix[1], route->prefix[2], destination } } };
 }
 
 /* The transport's checksum, and ICMP's type, behind new headers; at: where the transport header lies. */
@@ -63,14 +64,14 @@ INLINE int transport_4to6(struct __sk_buff *skb, const struct ipv4 *old, const s
 	return 0;
 }
 
-INLINE int siit_4to6(struct __sk_buff *skb, const struct ipv4 *old, const struct route *route, __u8 icmp_type)
+INLINE int siit_4to6(struct __sk_buff *skb, const struct ipv4 *old, const struct ends6 *ends, __u8 icmp_type)
 {
 	int fragmented = is_fragment(old);
 	__u16 length = ntohs(old->length) - IPV4_LEN, bits = ntohs(old->fragment);
 	struct ipv6 new = {
 		htonl(0x60000000 | (__u32)old->tos << 20), htons(length + (fragmented ? FRAGMENT_LEN : 0)),
 		old->protocol == PROTO_ICMP ? PROTO_ICMPV6 : old->protocol, old->ttl,
-		settings()->ghost, routed(route, old->destination),
+		ends->source, ends->destination,
 	};
 
 	if (skb_change_proto(skb, htons(ETHERTYPE_IPV6), 0))
@@ -90,12 +91,12 @@ INLINE int siit_4to6(struct __sk_buff *skb, const struct ipv4 *old, const struct
 	return transport_4to6(skb, old, &new, icmp_type, IPV6_PAYLOAD_AT + (fragmented ? FRAGMENT_LEN : 0));
 }
 
-/* What to_pod knows of an IPv6 packet before it is changed. */
+/* What is known of an IPv6 packet before it is changed. */
 struct arrived {
 	struct ipv6 ip;
 	struct fragment fragment;
 	struct icmp icmp;
-	__u32 source;      /* the IPv4 address that the pod sees */
+	struct ends4 ends;
 	__u8 fragmented, first, protocol;
 	__u16 length;      /* of what follows the headers */
 };
@@ -106,8 +107,8 @@ INLINE int protocol_for_ipv4(__u8 next)
 	return next != PROTO_ICMP && next != PROTO_IGMP && (next == PROTO_ICMPV6 || !protocol_changes_meaning(next));
 }
 
-/* from_pod: the sender is a pod, which alone may send what RFC 7915 cannot translate. */
-INLINE int read_arrived(struct __sk_buff *skb, struct arrived *arrived, int from_pod)
+/* among_pods: only there may packets travel that RFC 7915 cannot translate. */
+INLINE int read_arrived(struct __sk_buff *skb, struct arrived *arrived, int among_pods)
 {
 	int at = IPV6_PAYLOAD_AT;
 
@@ -129,7 +130,7 @@ INLINE int read_arrived(struct __sk_buff *skb, struct arrived *arrived, int from
 		return -DROP_MALFORMED;
 	if (arrived->protocol != PROTO_ICMPV6)
 		return 0;
-	if (arrived->fragmented && !from_pod)
+	if (arrived->fragmented && !among_pods)
 		return -DROP_ICMP_FRAGMENT;
 	if (!arrived->first)
 		return 0;
@@ -147,7 +148,7 @@ INLINE void ipv4_header(struct ipv4 *new, const struct arrived *arrived)
 	*new = (struct ipv4){
 		IPV4_PLAIN, ntohl(arrived->ip.version_class_label) >> 20, htons(length), 0, htons(IPV4_DONT_FRAGMENT),
 		arrived->ip.hop_limit, arrived->protocol == PROTO_ICMPV6 ? PROTO_ICMP : arrived->protocol, 0,
-		arrived->source, settings()->ipv4,
+		arrived->ends.source, arrived->ends.destination,
 	};
 	if (arrived->fragmented) {
 		new->id = htons(ntohl(arrived->fragment.id));

@@ -21,6 +21,7 @@ POD_MAC, GATEWAY_MAC, NEIGHBOR_MAC = "0a:00:00:07:05:01", "0a:fe:fe:fe:fe:01", "
 POD, FAR, LOCAL, LOCAL_NATIVE, LOCAL_PLAIN = "10.0.0.5", "10.0.1.6", "10.0.0.9", "10.0.0.10", "10.0.0.11"
 IN_PEERED, IN_STRANGE = "10.8.0.6", "10.0.1.7"
 DNS, SERVER, OUTSIDE_POD, OTHER_OUTSIDE = "10.43.0.10", "192.0.2.7", "100.64.0.5", "100.64.0.6"
+OUTSIDE_NATIVE = "100.64.0.7"
 
 REDIRECT, OK, SHOT = 7, 0, 2
 
@@ -58,16 +59,22 @@ class Result:
 class Pod:
     """One pod's programs."""
 
-    def __init__(self, sender: Loaded, receiver: Loaded) -> None:
-        self.sender, self.receiver = sender, receiver
+    def __init__(self, sender: Loaded, receiver: Loaded | None) -> None:
+        self.sender = sender
+        self._receiver = receiver
         self.counters = sender.maps["counters"]
+
+    @property
+    def receiver(self) -> Loaded:
+        assert self._receiver, "nothing is checked on the way to this pod"
+        return self._receiver
 
     def counts(self, direction: Direction) -> dict[Outcome, Total]:
         return read_counters(self.counters, direction)
 
     def sends(self, frame: bytes) -> Result:
         """A frame leaves the pod."""
-        return self._run(Direction.FROM_POD, self.sender.programs["from_pod"], frame)
+        return self._run(Direction.FROM_POD, self._sends, frame)
 
     def gets(self, frame: bytes) -> Result:
         """A frame arrives for the pod."""
@@ -75,9 +82,13 @@ class Pod:
 
     def runs(self, direction: Direction, frame: bytes) -> kernel.Ran:
         """The same without looking at the counters, which takes longer than the run."""
-        sends = direction is Direction.FROM_POD
-        program = self.sender.programs["from_pod"] if sends else self.receiver.programs["to_pod"]
+        program = self._sends if direction is Direction.FROM_POD else self.receiver.programs["to_pod"]
         return kernel.test_run(program, frame)
+
+    @property
+    def _sends(self) -> int:
+        (program,) = self.sender.programs.values()
+        return program
 
     def _run(self, direction: Direction, program: int, frame: bytes) -> Result:
         before = self.counts(direction)
@@ -96,7 +107,7 @@ class Node:
     def __init__(self, undo: ExitStack) -> None:
         build()
         self._undo = undo
-        self._objects = {name: read_object(name) for name in ("from_pod", "to_pod")}
+        self._objects = {name: read_object(name) for name in ("from_pod", "to_pod", "tap_guard")}
         shared = {name: each for name, each in self._objects["from_pod"].maps.items() if name != "counters"}
         self.maps = {name: undo.enter_context(Map(kernel.map_create(each))) for name, each in shared.items()}
 
@@ -120,21 +131,39 @@ class Node:
     def peer(self, receiver: int, sender: int) -> None:
         self.maps["peers"][fill(abi.PeerKey, receiver=receiver, sender=sender)] = (1).to_bytes(4, "little")
 
-    def pod(self, flags: Setting, ipv4: str = POD, outside: str = "0.0.0.0", pod_mac: str = POD_MAC) -> Pod:
+    def pod(
+        self,
+        flags: Setting,
+        ipv4: str = POD,
+        outside: str = "0.0.0.0",
+        pod_mac: str = POD_MAC,
+        outside_native: str = "0.0.0.0",
+    ) -> Pod:
+        """A pod's two programs; outside addresses of zeros: it has none."""
+        constants = self._constants(flags, ipv4, outside, pod_mac, outside_native)
+        sender = self._undo.enter_context(Loaded(self._objects["from_pod"], constants, self.maps))
+        shared = {**self.maps, "counters": sender.maps["counters"]}
+        return Pod(sender, self._undo.enter_context(Loaded(self._objects["to_pod"], constants, shared)))
+
+    def machine(self, flags: Setting) -> Pod:
+        """A virtual machine that translates inside: its guard, and no program for what it receives."""
+        constants = self._constants(flags, POD, "0.0.0.0", POD_MAC, "0.0.0.0")
+        return Pod(self._undo.enter_context(Loaded(self._objects["tap_guard"], constants, self.maps)), None)
+
+    @staticmethod
+    def _constants(flags: Setting, ipv4: str, outside: str, pod_mac: str, outside_native: str) -> dict[str, bytes]:
         settings = fill(
             abi.Settings,
             ghost=Ghost(CLUSTER, VPC, IPv4Address(ipv4)).packed,
             ipv4=IPv4Address(ipv4).packed,
             outside_ipv4=IPv4Address(outside).packed,
+            outside_native_ipv4=IPv4Address(outside_native).packed,
             flags=flags,
             vpc=VPC,
             pod_mac=packed(pod_mac),
             gateway_mac=packed(GATEWAY_MAC),
         )
-        constants = {"settings_constant": settings}
-        sender = self._undo.enter_context(Loaded(self._objects["from_pod"], constants, self.maps))
-        shared = {**self.maps, "counters": sender.maps["counters"]}
-        return Pod(sender, self._undo.enter_context(Loaded(self._objects["to_pod"], constants, shared)))
+        return {"settings_constant": settings}
 
 
 @contextmanager

@@ -61,7 +61,7 @@ OUTCOMES_MAX: Final = 48
 
 # Why a packet was dropped, in words for users.
 MEANING: Final = {
-    Outcome.DROP_NOT_IP: "it is neither IPv4 nor ARP, nor IPv6 from a pod that has it",
+    Outcome.DROP_NOT_IP: "it is of no protocol that the pod speaks: IPv4, ARP, native IPv6",
     Outcome.DROP_MALFORMED: "its headers contradict themselves or the packet's length",
     Outcome.DROP_IPV4_OPTIONS: "it has IPv4 options",
     Outcome.DROP_PROTOCOL: "its protocol number means something else in the other IP version",

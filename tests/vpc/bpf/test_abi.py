@@ -11,7 +11,7 @@ from k3py.vpc.bpf.loader import read_object
 from tools.build_bpf import build
 
 
-@pytest.fixture(scope="module", params=["from_pod", "to_pod"])
+@pytest.fixture(scope="module", params=["from_pod", "to_pod", "tap_guard"])
 def btf(request: pytest.FixtureRequest) -> Btf:
     build()
     return read_object(request.param).btf
