@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import typer
@@ -10,9 +10,9 @@ import typer
 from k3py.api.columns.column import human_duration
 from k3py.base.paths import Paths
 from k3py.cli.access import connect
-from k3py.cli.app import USAGE, Failure, app
+from k3py.cli.app import app
 from k3py.cli.certificates import CertificateAge, certificates
-from k3py.cli.options import Context, Kubeconfig
+from k3py.cli.options import Context, JsonOrText, Kubeconfig, wants_json
 from k3py.cli.processes import status_of
 from k3py.cli.resources import find_kind, path_of
 from k3py.cli.tables import Layout
@@ -30,13 +30,12 @@ def _group() -> None:
 
 @cluster.command()
 def info(
-    output: Annotated[str, typer.Option("-o", "--output", help="json [default: text]")] = "",
+    output: JsonOrText = "",
     kubeconfig: Kubeconfig = "",
     context: Context = "",
 ) -> None:
     """Show endpoint, version, store, nodes and certificates."""
-    if output not in ("", "json"):
-        raise Failure(f"cannot use -o {output}: it is json or left out", USAGE)
+    as_json = wants_json(output)
     session = connect(kubeconfig, context)
     version = session.request("GET", "/version").plain()
     nodes = session.request("GET", path_of(find_kind("nodes"), "")).plain()["items"]
@@ -50,7 +49,7 @@ def info(
         "nodes": [node_facts(each) for each in nodes],
         "certificates": [msgspec.to_builtins(each) for each in ages],
     }
-    if output == "json":
+    if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(facts)).decode())
     else:
         typer.echo(describe(facts, ages, time.time()), nl=False)

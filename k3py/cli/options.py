@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from k3py.cli.app import USAGE, Failure
+
 Namespace = Annotated[
     str, typer.Option("-n", "--namespace", help="Namespace [default: the context's]", show_default=False)
 ]
@@ -22,3 +24,15 @@ Files = Annotated[
 Recursive = Annotated[bool, typer.Option("-R", "--recursive", help="Folders of the folders named by -f, too.")]
 Resources = Annotated[list[str], typer.Argument(help="KIND [NAME...], KIND,KIND, or KIND/NAME...")]
 Container = Annotated[str, typer.Option("-c", "--container", help="Container [default: the pod's first]")]
+JsonOrText = Annotated[str, typer.Option("-o", "--output", help="json [default: text]")]
+
+
+def wants_json(output: str) -> bool:
+    """What ``JsonOrText`` says.
+
+    Raises:
+        Failure: another word than ``json``.
+    """
+    if output not in ("", "json"):
+        raise Failure(f"cannot use -o {output}: it is json or left out", USAGE)
+    return output == "json"

@@ -8,8 +8,8 @@ import pytest
 from k3py.base.paths import Paths
 from k3py.cli.certificates import CertificateAge
 from k3py.cli.checks import Facts, Level, Tool, examine
-from k3py.cli.doctor import report
 from k3py.cli.host_facts import gather
+from k3py.cli.reporting import report
 
 NOW = Facts().now
 FRESH = CertificateAge("node", NOW - 10, NOW + 90)
