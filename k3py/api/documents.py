@@ -1,22 +1,52 @@
 """What the server says of itself: version, health, discovery, OpenAPI."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
 
 from k3py.api.discovery import Discovery
 from k3py.api.health import GIT_VERSION, PATHS, Check, Health
 from k3py.api.http.messages import Request, Response
 from k3py.api.openapi import OpenApi
 from k3py.model.registry import Registry
+from k3py.pki.jwt import ALGORITHM, SigningKeys
+from k3py.pki.service_account_tokens import ISSUER
+
+ISSUER_PATH: Final = "/.well-known/openid-configuration"
+KEYS_PATH: Final = "/openid/v1/jwks"
+
+
+@dataclass(frozen=True)
+class IssuerDocuments:
+    """What others need to check service accounts' tokens: OpenID Connect Discovery 1.0, section 3, and the keys."""
+
+    configuration: bytes
+    keys: bytes
+
+    @classmethod
+    def of(cls, keys: SigningKeys) -> "IssuerDocuments":
+        """The documents of an issuer with these keys."""
+        configuration = {
+            "issuer": ISSUER,
+            "jwks_uri": ISSUER + KEYS_PATH,
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [ALGORITHM],
+        }
+        return cls(msgspec.json.encode(configuration), msgspec.json.encode(keys.jwks()))
 
 
 class Documents:
     """Answers by path. ``version`` is the body of ``/version``, ``checks`` are those of ``/readyz`` and its kin."""
 
-    def __init__(self, kinds: Registry, version: bytes, checks: Mapping[str, Check]) -> None:
+    def __init__(self, kinds: Registry, version: bytes, checks: Mapping[str, Check], issuer: IssuerDocuments) -> None:
         self._discovery = Discovery(kinds)
         self._openapi = OpenApi(kinds, GIT_VERSION)
         self._health = Health(checks)
         self._version = version
+        self._issuer = issuer
 
     def public(self, request: Request, path: str) -> Response | None:
         """What everybody may read, also without credentials; None when the path is nothing of that.
@@ -26,6 +56,8 @@ class Documents:
         """
         if path == "/version":
             return Response(200, self._version)
+        if path == KEYS_PATH:
+            return Response(200, self._issuer.keys, "application/jwk-set+json")
         if path in PATHS or path.startswith(tuple(f"{each}/" for each in PATHS)):
             return self._health.answer(request, path)
         return None
@@ -36,6 +68,8 @@ class Documents:
         Raises:
             NotFound: there is no such OpenAPI document.
         """
+        if path == ISSUER_PATH:
+            return Response(200, self._issuer.configuration)
         if path in ("/openapi/v2", "/openapi/v3") or path.startswith("/openapi/v3/"):
             return self._openapi.answer(request, path)
         return self._discovery.answer(request, path)

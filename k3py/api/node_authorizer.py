@@ -129,7 +129,7 @@ class NodeAuthorizer:
             ("", "pods"): self._pods,
             ("", "secrets"): self._mounted,
             ("", "configmaps"): self._mounted,
-            ("", "serviceaccounts"): self._mounted,
+            ("", "serviceaccounts"): self._accounts,
             ("", "events"): _may_tell,
             ("", "services"): _may_read,
             ("", "namespaces"): _may_read,
@@ -162,6 +162,12 @@ class NodeAuthorizer:
         if asked.subresource == "status":
             return mine and asked.verb in ("get", "update", "patch")
         return mine and not asked.subresource and asked.verb in ("get", "delete")
+
+    def _accounts(self, node: str, asked: Attributes) -> bool:
+        if asked.subresource == "token":
+            named = ("serviceaccounts", asked.namespace, asked.name)
+            return asked.verb == "create" and self._index.names(node, named)
+        return self._mounted(node, asked)
 
     def _mounted(self, node: str, asked: Attributes) -> bool:
         if asked.verb not in _READ or not asked.namespace or asked.subresource:

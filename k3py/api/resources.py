@@ -12,6 +12,7 @@ from k3py.api.pods import NodeStreams, PodStreams
 from k3py.api.reading import Reader
 from k3py.api.reviews import Reviews
 from k3py.api.routing import Target
+from k3py.api.tokens import Tokens
 from k3py.api.watching import Watcher
 from k3py.api.writing import Writer
 from k3py.model.errors import Details, MethodNotAllowed
@@ -25,14 +26,16 @@ Handler = Callable[[Request, Target, User], Handled]
 class Resources:
     """Answers requests for resources; who may ask was settled before."""
 
-    def __init__(self, objects: Objects, authorizer: Authorizer, nodes: NodeStreams, source: random.Random) -> None:
+    def __init__(
+        self, objects: Objects, authorizer: Authorizer, nodes: NodeStreams, tokens: Tokens, source: random.Random
+    ) -> None:
         """``authorizer`` is asked by the self reviews; ``source`` spreads the ends of watches."""
         now = objects.clock.now
         reader = Reader(objects.store, objects, now)
         watcher = Watcher(objects.store, now, source)
-        writer = Writer(objects, Reviews(authorizer), now)
+        writer = Writer(objects, Reviews(authorizer, tokens.review), now)
         self._verbs = _verbs(reader, watcher, writer)
-        self._subresources = _subresources(reader, writer, PodStreams(objects, nodes))
+        self._subresources = _subresources(reader, writer, PodStreams(objects, nodes), tokens)
 
     def answer(self, request: Request, target: Target, user: User) -> Handled:
         """The answer to one request.
@@ -64,7 +67,9 @@ def _verbs(reader: Reader, watcher: Watcher, writer: Writer) -> Mapping[str, Han
     }
 
 
-def _subresources(reader: Reader, writer: Writer, streams: PodStreams) -> Mapping[tuple[str, str], Handler]:
+def _subresources(
+    reader: Reader, writer: Writer, streams: PodStreams, tokens: Tokens
+) -> Mapping[tuple[str, str], Handler]:
     return {
         ("status", "get"): lambda request, target, user: reader.get(request, target),
         ("status", "update"): writer.update,
@@ -74,6 +79,7 @@ def _subresources(reader: Reader, writer: Writer, streams: PodStreams) -> Mappin
         ("scale", "update"): writer.update,
         ("scale", "patch"): writer.patch,
         ("binding", "create"): writer.bind,
+        ("token", "create"): tokens.create,
         ("log", "get"): lambda request, target, user: streams.log(request, target),
         ("exec", "get"): lambda request, target, user: streams.exec(request, target),
         ("exec", "create"): lambda request, target, user: streams.exec(request, target),

@@ -18,6 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from k3py.base.clock import Clock
 from k3py.base.paths import Paths, write_private
 from k3py.pki.ca import CertificateAuthority, Serials
+from k3py.pki.csr import key_pem, load_key, new_key
+from k3py.pki.errors import BadCertificate
+from k3py.pki.jwt import SigningKeys
 from k3py.pki.tokens import JoinToken, new_secret
 from k3py.store.blobs import Blobs
 from k3py.store.bootstrap import ClusterKey, read_or_create_cluster_key
@@ -25,6 +28,8 @@ from k3py.store.errors import CannotOpen
 from k3py.store.sealing import NONCE_BYTES, KeyRing
 
 CA_BLOB: Final = "bootstrap/ca"
+TOKEN_KEYS_BLOB: Final = "bootstrap/service-account-keys"
+TOKEN_KEYS_PURPOSE: Final = "service-account-keys"
 SECRETS_KEY_ID: Final = "secrets/1"
 AGENT_SECRET_LENGTH: Final = 32
 
@@ -37,6 +42,17 @@ class _SealedCa(msgspec.Struct):
     sealed_key: bytes
 
 
+class _SealedKeys(msgspec.Struct):
+    """The keys that sign service accounts' tokens as they lie beside the database: sealed."""
+
+    nonce: bytes
+    sealed: bytes
+
+
+class _Pems(msgspec.Struct):
+    keys: list[str]
+
+
 @dataclass(frozen=True)
 class Cluster:
     """The secrets and the authority of one cluster."""
@@ -44,6 +60,7 @@ class Cluster:
     key: ClusterKey
     authority: CertificateAuthority
     server_secret: str
+    token_keys: SigningKeys
 
     @property
     def agent_secret(self) -> str:
@@ -79,7 +96,7 @@ async def open_cluster(
     key = await read_or_create_cluster_key(blobs, secret, random_bytes)
     _write_once(kept, secret.encode())  # only now: a wrong token must not take the place of the right one
     authority = await _authority(blobs, key, clock, serials, random_bytes)
-    cluster = Cluster(key, authority, secret)
+    cluster = Cluster(key, authority, secret, await _token_keys(blobs, key, random_bytes))
     for path, each in ((paths.server_token, secret), (paths.agent_token, cluster.agent_secret)):
         _write_once(path, (cluster.join_token(each) + "\n").encode())
     return cluster
@@ -123,3 +140,24 @@ async def _authority(
     except (msgspec.MsgspecError, InvalidTag, ValueError) as error:
         raise CannotOpen(f"cannot read {CA_BLOB}: it is damaged or another cluster's ({error})") from error
     return CertificateAuthority.load(kept.certificate.encode(), private_key, clock, serials)
+
+
+async def _token_keys(blobs: Blobs, key: ClusterKey, random_bytes: Callable[[int], bytes]) -> SigningKeys:
+    cipher = AESGCM(key.derive(TOKEN_KEYS_PURPOSE))
+    bound = TOKEN_KEYS_PURPOSE.encode()
+    found = await blobs.get(TOKEN_KEYS_BLOB)
+    if found is None:
+        nonce = random_bytes(NONCE_BYTES)
+        pems = msgspec.json.encode(_Pems([key_pem(new_key()).decode()]))
+        await blobs.put_new(
+            TOKEN_KEYS_BLOB, msgspec.json.encode(_SealedKeys(nonce, cipher.encrypt(nonce, pems, bound)))
+        )
+        found = await blobs.get(TOKEN_KEYS_BLOB)
+    if found is None:
+        raise CannotOpen(f"cannot read {TOKEN_KEYS_BLOB}: it was written and is not there")
+    try:
+        kept = msgspec.json.decode(found[0], type=_SealedKeys)
+        opened = msgspec.json.decode(cipher.decrypt(kept.nonce, kept.sealed, bound), type=_Pems)
+        return SigningKeys([load_key(pem.encode()) for pem in opened.keys])
+    except (msgspec.MsgspecError, InvalidTag, BadCertificate, ValueError) as error:
+        raise CannotOpen(f"cannot read {TOKEN_KEYS_BLOB}: it is damaged or another cluster's ({error})") from error

@@ -14,13 +14,15 @@ from cryptography import x509
 
 from k3py.api.authentication import Authenticator, StaticTokens
 from k3py.api.authorization import AnyOf, Basic, Masters
-from k3py.api.documents import Documents
+from k3py.api.documents import Documents, IssuerDocuments
 from k3py.api.health import version_document
 from k3py.api.http.server import HttpServer, bind
 from k3py.api.node_authorizer import NodeAuthorizer, NodeReferences
 from k3py.api.resources import Resources
 from k3py.api.routing import Router
 from k3py.api.server import Api
+from k3py.api.service_account_tokens import ServiceAccountTokens
+from k3py.api.tokens import Tokens
 from k3py.base.backoff import Backoff
 from k3py.base.clock import Clock, SystemClock
 from k3py.base.ids import new_uid
@@ -38,6 +40,7 @@ from k3py.model.registry import KINDS
 from k3py.objects.collections import collections
 from k3py.objects.service import Objects
 from k3py.objects.system import ensure_system_objects
+from k3py.objects.token_requests import TokenIssuer
 from k3py.pki.rotation import keep_fresh
 from k3py.proxy.server import TunnelHub
 from k3py.store.limits import Limits
@@ -78,7 +81,7 @@ class Server:
             OSError: the address is in use.
         """
         # All that can be refused is, before an earlier server is fenced: it goes on then.
-        authenticator = Authenticator(self._static_tokens())
+        static_tokens = self._static_tokens()
         self._listener = self._bind()
         opened = await self._open_place()
         cluster = await open_cluster(
@@ -90,7 +93,7 @@ class Server:
         await ensure_system_objects(objects)
         holder = f"{self._settings.node_name or platform.node()}_{new_uid(self._source)}"
         self._tasks.start(lead(objects, self._clock, holder), "the leader's lease")
-        self._listen(store, objects, cluster, authenticator)
+        self._listen(store, objects, cluster, static_tokens)
         if not self._settings.api_only:
             self._control = Control(objects, self._clock, self._source, self._settings.node_monitor_grace_seconds)
             self._control.start()
@@ -117,9 +120,9 @@ class Server:
         except OSError as error:
             raise OSError(f"cannot listen on {address}, port {port}: {error.strerror or error}") from error
 
-    def _listen(self, store: Store, objects: Objects, cluster: Cluster, authenticator: Authenticator) -> None:
+    def _listen(self, store: Store, objects: Objects, cluster: Cluster, static_tokens: Sequence[StaticTokens]) -> None:
         assert self._listener is not None
-        api = self._make_api(store, objects, cluster, authenticator)
+        api = self._make_api(store, objects, cluster, static_tokens)
         certificate = ServerCertificate(cluster.authority, self._settings.bind_address, self._settings.tls_san)
         self._http = HttpServer(api.handle, new_audit_id=lambda: new_uid(self._source))
         self.port = self._http.serve(self._listener, certificate.context)
@@ -128,7 +131,7 @@ class Server:
             keep_fresh(certificate.pem, certificate.renew, self._clock, backoff), "renewal of the server certificate"
         )
 
-    def _make_api(self, store: Store, objects: Objects, cluster: Cluster, authenticator: Authenticator) -> Api:
+    def _make_api(self, store: Store, objects: Objects, cluster: Cluster, static_tokens: Sequence[StaticTokens]) -> Api:
         references = NodeReferences()
         pods = store.list(KINDS.of(core_v1.Pod).plural, None)
         references.begin(pods)
@@ -137,12 +140,15 @@ class Server:
         joining = self._joining = Joining(cluster, objects, self._hub, self._clock)
         joining.follow_deletions()
         system = f"{platform.system().lower()}/{_GO_ARCH.get(platform.machine(), platform.machine())}"
+        keys = cluster.token_keys
+        accounts = ServiceAccountTokens(store, keys, self._clock)
+        tokens = Tokens(TokenIssuer(store, keys, self._clock, self._source), accounts, static_tokens)
         return Api(
-            authenticator,
+            Authenticator([*static_tokens, accounts]),
             authorizer,
             Router(KINDS),
-            Resources(objects, authorizer, self._hub, self._source),
-            Documents(KINDS, version_document(system, platform.python_version()), {}),
+            Resources(objects, authorizer, self._hub, tokens, self._source),
+            Documents(KINDS, version_document(system, platform.python_version()), {}, IssuerDocuments.of(keys)),
             joining.routes(),
         )
 

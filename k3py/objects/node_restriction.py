@@ -6,8 +6,9 @@ Source: Kubernetes' NodeRestriction admission plugin and node authorizer.
 from collections.abc import Iterable
 from typing import Any, Final
 
-from k3py.model.errors import Forbidden, forbidden
+from k3py.model.errors import Forbidden, forbidden, not_found
 from k3py.model.generated import coordination_v1, core_v1
+from k3py.model.generated.authentication_v1 import TokenRequest
 from k3py.model.registry import Kind
 from k3py.model.user import User
 from k3py.objects.collections import NODE_LEASE_NAMESPACE
@@ -89,6 +90,45 @@ def check_delete(kind: Kind, obj: Any, user: User) -> None:
         _own_lease(kind, obj, user)
     else:
         raise _cannot(kind, name, f"node {_quoted(user.node)} cannot delete {kind.plural}")
+
+
+def check_token_request(account: str, request: TokenRequest, pod: core_v1.Pod | None, user: User) -> None:
+    """Which tokens a node may have: those of pods bound to it, for what the pods' volumes say.
+
+    ``pod`` is the one that the request names, None when there is none.
+
+    Raises:
+        Forbidden: anything else. NotFound: there is no such pod.
+    """
+    reference, why = request.spec.bound_object_ref, ""
+    if reference is None or (reference.api_version, reference.kind) != ("v1", "Pod") or not reference.name:
+        why = "node requested token not bound to a pod"
+    elif not reference.uid:
+        why = "node requested token with a pod binding without a uid"
+    elif pod is None:
+        raise not_found("pods", "", reference.name)
+    elif pod.metadata.uid != reference.uid:
+        why = (
+            f"the UID in the bound object reference ({reference.uid}) does not match the UID in record. "
+            "The object might have been deleted and then recreated"
+        )
+    elif pod.spec.node_name != user.node:
+        why = "node requested token bound to a pod scheduled on a different node"
+    elif len(request.spec.audiences) > 1:
+        why = "node may only request 0 or 1 audiences"
+    elif (audience := next(iter(request.spec.audiences), "")) not in _audiences(pod):
+        why = (
+            f'audience "{audience}" not found in pod spec volume, {user.name} is not authorized to request tokens'
+            " for this audience"
+        )
+    if why:
+        raise forbidden("serviceaccounts", "", account, why)
+
+
+def _audiences(pod: core_v1.Pod) -> set[str]:
+    """Whom the tokens in the pod's volumes are for; empty stands for the API server."""
+    sources = [source for volume in pod.spec.volumes if volume.projected for source in volume.projected.sources]
+    return {each.service_account_token.audience for each in sources if each.service_account_token is not None}
 
 
 def _own_node(kind: Kind, name: str, user: User) -> None:

@@ -9,18 +9,23 @@ import orjson
 
 from k3py.api.authentication import Authenticator, StaticTokens
 from k3py.api.authorization import AnyOf, Basic, Masters
-from k3py.api.documents import Documents
+from k3py.api.documents import Documents, IssuerDocuments
 from k3py.api.http.messages import Answer, Request, Response, StreamResponse
 from k3py.api.node_authorizer import NodeAuthorizer, NodeReferences
 from k3py.api.pods import NodeStreams
 from k3py.api.resources import Resources
 from k3py.api.routing import Router
 from k3py.api.server import Api
+from k3py.api.service_account_tokens import ServiceAccountTokens
+from k3py.api.tokens import Tokens
 from k3py.model.errors import Problem
 from k3py.model.registry import KINDS
 from k3py.model.streams import MessageStream, NodeUnreachable, StreamRequest
 from k3py.model.user import MASTERS, NODES, User
 from k3py.objects.service import Objects
+from k3py.objects.token_requests import TokenIssuer
+from k3py.pki.csr import new_key
+from k3py.pki.jwt import SigningKeys
 from tests.objects.world import open_objects
 
 ADMIN = "admin-token"
@@ -31,6 +36,9 @@ USERS = (
     (NODE, User("system:node:n1", (NODES,))),
     (VIEWER, User("jane")),
 )
+
+
+KEYS = SigningKeys([new_key()])
 
 
 class NoNodes:
@@ -87,12 +95,15 @@ class World:
         store.watch("pods", None, None, self.references.deliver)
         authorizer = AnyOf(Masters(), NodeAuthorizer(self.references), Basic())
         self.problem: str | None = None
+        static = StaticTokens(USERS)
+        accounts = ServiceAccountTokens(store, KEYS, objects.clock)
+        tokens = Tokens(TokenIssuer(store, KEYS, objects.clock, random.Random(2)), accounts, [static])
         self.api = Api(
-            Authenticator([StaticTokens(USERS)]),
+            Authenticator([static, accounts]),
             authorizer,
             Router(KINDS),
-            Resources(objects, authorizer, nodes or NoNodes(), random.Random(1)),
-            Documents(KINDS, b'{"gitVersion":"v1.36.0"}', {"store": lambda: self.problem}),
+            Resources(objects, authorizer, nodes or NoNodes(), tokens, random.Random(1)),
+            Documents(KINDS, b'{"gitVersion":"v1.36.0"}', {"store": lambda: self.problem}, IssuerDocuments.of(KEYS)),
         )
 
     async def ask(

@@ -10,7 +10,7 @@ import pytest
 from k3py.base.clock import SystemClock
 from k3py.base.paths import Paths
 from k3py.daemons.certificates import ServerCertificate, ensure_admin_kubeconfig, reachable
-from k3py.daemons.cluster import CA_BLOB, Cluster, open_cluster
+from k3py.daemons.cluster import CA_BLOB, TOKEN_KEYS_BLOB, Cluster, open_cluster
 from k3py.pki.tokens import JoinToken
 from k3py.store.blobs import Blobs, MemoryBlobs
 from k3py.store.errors import CannotOpen
@@ -69,6 +69,28 @@ def test_the_ca_key_is_never_in_the_clear_and_damage_is_noticed(tmp_path: Path) 
             assert now is not None
             await blobs.replace(CA_BLOB, damaged, now[1])
             with pytest.raises(CannotOpen, match=CA_BLOB):
+                await opened()
+
+    asyncio.run(story())
+
+
+def test_the_keys_of_tokens_are_made_once_and_sealed(tmp_path: Path) -> None:
+    async def story() -> None:
+        blobs, serials = MemoryBlobs(), itertools.count(1)
+
+        async def opened() -> Cluster:
+            return await open_cluster(blobs, Paths.below(tmp_path), "", SystemClock(), lambda: next(serials))
+
+        first, second = await opened(), await opened()
+        assert second.token_keys.verify(first.token_keys.sign(b"who")) == b"who"
+        kept = await blobs.get(TOKEN_KEYS_BLOB)
+        assert kept is not None
+        assert b"PRIVATE KEY" not in kept[0]
+        for damaged in (kept[0][:-20] + b'"}', b"{}", b""):
+            now = await blobs.get(TOKEN_KEYS_BLOB)
+            assert now is not None
+            await blobs.replace(TOKEN_KEYS_BLOB, damaged, now[1])
+            with pytest.raises(CannotOpen, match=TOKEN_KEYS_BLOB):
                 await opened()
 
     asyncio.run(story())
