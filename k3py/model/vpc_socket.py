@@ -26,9 +26,7 @@ CONFLICT: Final = "Conflict"
 INTERNAL: Final = "Internal"
 
 
-class Message(
-    msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename="camel"
-):
+class Message(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename="camel"):
     """Base of what crosses the socket."""
 
 

@@ -1,18 +1,21 @@
 """Admission: what the cluster's state and the user decide about a write, beside the object's own rules.
 
-Built in: namespace lifecycle, default tolerations, priority, the default service account, taints of new nodes, and
-node restriction. A refusal is in Kubernetes' words.
+Built in: namespace lifecycle, default tolerations, priority, the default service account, taints of new nodes, node
+restriction, and the use of VPCs. A refusal is in Kubernetes' words.
 """
 
+import random
 from typing import Any, Final
 
+from k3py.model import codec
 from k3py.model.errors import Cause, Details, Forbidden, forbidden, not_found
 from k3py.model.generated import core_v1
 from k3py.model.registry import Kind
 from k3py.model.user import User
-from k3py.objects import node_restriction
+from k3py.objects import node_restriction, service_account_admission
 from k3py.objects.fields import Errors
 from k3py.objects.service_addresses import ServiceAddresses
+from k3py.objects.vpc_admission import MayUse, VpcAdmission, masters_may_use
 from k3py.store.store import Store
 
 NOT_READY: Final = "node.kubernetes.io/not-ready"
@@ -27,12 +30,13 @@ MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
 class Admission:
     """Asks the store what the decisions need; changes only the object that is being written."""
 
-    def __init__(self, store: Store, addresses: ServiceAddresses) -> None:
+    def __init__(self, store: Store, addresses: ServiceAddresses, may_use_vpc: MayUse = masters_may_use) -> None:
         self._store = store
         self._addresses = addresses
+        self._vpcs = VpcAdmission(store, addresses.ranges, may_use_vpc)
 
-    def create(self, kind: Kind, namespace: str, new: Any, user: User) -> None:
-        """Complete and admit a new object.
+    def create(self, kind: Kind, namespace: str, new: Any, user: User, source: random.Random) -> None:
+        """Complete and admit a new object; ``source`` draws names for what it is given.
 
         Raises:
             NotFound: its namespace is not there. Forbidden.
@@ -43,12 +47,13 @@ class Admission:
             node_restriction.check_create(kind, new, user)
         if isinstance(new, core_v1.Pod):
             complete_pod(new)
-            self._check_service_account(kind, new)
+            self._add_service_account(kind, new, source)
             if new.spec.runtime_class_name:
                 why = f'pod rejected: RuntimeClass "{new.spec.runtime_class_name}" not found'
                 raise forbidden(kind.plural, kind.group, new.metadata.name, why)
         elif isinstance(new, core_v1.Node):
             taint_new_node(new)
+        self._vpcs.create(kind, namespace, new, user)
 
     def update(self, kind: Kind, new: Any, old: Any, subresource: str, user: User) -> None:
         """Admit a change.
@@ -60,6 +65,7 @@ class Admission:
             node_restriction.check_update(kind, new, old, subresource, user)
         if isinstance(new, core_v1.Pod) and subresource == "":
             keep_admitted(new, old)
+        self._vpcs.update(kind, new, old, user)
 
     def delete(self, kind: Kind, obj: Any, user: User) -> None:
         """Admit a deletion.
@@ -72,6 +78,11 @@ class Admission:
             raise forbidden(kind.plural, kind.group, name, "this namespace may not be deleted")
         if user.node is not None:
             node_restriction.check_delete(kind, obj, user)
+        self._vpcs.delete(kind, obj)
+
+    def check(self, new: Any, wrong: Errors) -> None:
+        """What is wrong with a new object in view of the cluster, beside what its own rules say."""
+        self._vpcs.check(new, wrong)
 
     def allocate(self, new: Any, old: Any, wrong: Errors) -> None:
         """Give an object that is otherwise right what only the cluster has: addresses and ports of services.
@@ -104,13 +115,18 @@ class Admission:
             cause = Cause("NamespaceTerminating", terminating, "metadata.namespace")
             raise Forbidden(problem.message, Details(name, kind.group, kind.plural, causes=[cause]))
 
-    def _check_service_account(self, kind: Kind, pod: core_v1.Pod) -> None:
+    def _add_service_account(self, kind: Kind, pod: core_v1.Pod, source: random.Random) -> None:
         """A service account that is named has to be there; ``default`` is on its way with its namespace."""
-        name, namespace = pod.spec.service_account_name, pod.metadata.namespace
-        if name == DEFAULT_SERVICE_ACCOUNT or self._store.latest("serviceaccounts", namespace, name) is not None:
+        if MIRROR_ANNOTATION in pod.metadata.annotations:
+            service_account_admission.check_mirror(pod)
             return
-        why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
-        raise forbidden(kind.plural, kind.group, pod.metadata.name, why)
+        name, namespace = pod.spec.service_account_name, pod.metadata.namespace
+        record = self._store.latest("serviceaccounts", namespace, name)
+        if record is None and name != DEFAULT_SERVICE_ACCOUNT:
+            why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+            raise forbidden(kind.plural, kind.group, pod.metadata.name, why)
+        account = None if record is None else codec.decode(core_v1.ServiceAccount, record.raw)
+        service_account_admission.complete(pod, account, source)
 
 
 def complete_pod(pod: core_v1.Pod) -> None:

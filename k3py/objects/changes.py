@@ -75,10 +75,11 @@ def creation(
     rules.prepare_create(new)
     if kind.keep_generation:
         meta.generation = 1
-    admission.create(kind, namespace, new, user)
+    admission.create(kind, namespace, new, user, source)
     wrong = Errors()
     check_meta(meta, kind.namespaced, rules.name, wrong)
     rules.check(new, wrong)
+    admission.check(new, wrong)
     if not wrong:
         admission.allocate(new, None, wrong)
     _refuse(kind, meta.name, wrong)

@@ -100,6 +100,7 @@ RULES: Final[dict[type[Wire], Rules]] = {
     ),
     core_v1.Service: Rules(
         default=core_defaults.service,
+        prepare_create=core_defaults.new_service,
         prepare_update=core_defaults.keep_service_values,
         check=services.service,
         check_update=services.service_update,

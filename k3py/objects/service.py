@@ -27,6 +27,7 @@ from k3py.objects.options import Deleted, Patch, WriteOptions, Written
 from k3py.objects.service_addresses import ServiceAddresses, ServiceRanges
 from k3py.objects.storing import storing
 from k3py.objects.typed import Typed
+from k3py.objects.vpc_admission import MayUse, masters_may_use
 from k3py.objects.watching import Selected
 from k3py.store.records import Record
 from k3py.store.store import Store
@@ -42,13 +43,22 @@ GENERATED_NAME_ATTEMPTS = 8
 class Objects:
     """All objects of a cluster."""
 
-    def __init__(self, store: Store, clock: Clock, source: random.Random, ranges: ServiceRanges | None = None) -> None:
-        """``source`` gives uids, generated names and addresses; ``ranges``: where services get theirs from."""
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        source: random.Random,
+        ranges: ServiceRanges | None = None,
+        may_use_vpc: MayUse = masters_may_use,
+    ) -> None:
+        """``source`` gives uids, generated names and addresses; ``ranges``: where services get theirs from;
+        ``may_use_vpc`` answers who may put something into which VPC.
+        """
         self.store = store
         self.clock = clock
         self._source = source
         self.ranges = ranges or ServiceRanges()
-        self._admission = Admission(store, ServiceAddresses(store, clock, source, self.ranges))
+        self._admission = Admission(store, ServiceAddresses(store, clock, source, self.ranges), may_use_vpc)
 
     # --- reads ---
 

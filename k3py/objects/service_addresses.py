@@ -1,5 +1,8 @@
 """Cluster IPs and node ports: given to services on creation, unique, kept as long as the service has them.
 
+A service with both families has a second address, which is its first one as a native Ghost address of its VPC: nothing
+has to be remembered, and nobody else can have it.
+
 What is taken is read from the stored services; what was given to writes still on their way is remembered beside that.
 """
 
@@ -13,11 +16,16 @@ from k3py.base.clock import Clock
 from k3py.model import codec
 from k3py.model.errors import InternalError
 from k3py.model.generated import core_v1
+from k3py.model.ghost import Ghost, cluster_id_of
+from k3py.model.service_range import api_address, dns_address
+from k3py.model.vpc_v1 import DEFAULT_VPC, DEFAULT_VPC_ID, VPC, VPC_LABEL
+from k3py.objects.defaults.service_families import IPV4, IPV6, PREFER_DUAL_STACK
 from k3py.objects.fields import Errors
 from k3py.store.store import Store
 
 DEFAULT_RANGE: Final = ipaddress.IPv4Network("10.43.0.0/16")
 HEADLESS: Final = "None"
+SYSTEM_NAMESPACE: Final = "kube-system"
 # A write that is not visible after this time has failed (the store's own limit for a batch is shorter).
 PROMISE_SECONDS: Final = 60.0
 # Tries of a random address before the range is looked through in order.
@@ -35,7 +43,12 @@ class ServiceRanges:
     @property
     def first(self) -> str:
         """The address of the service ``kubernetes``."""
-        return str(self.cluster_ips.network_address + 1)
+        return str(api_address(self.cluster_ips))
+
+    @property
+    def dns(self) -> str:
+        """The address of the service ``kube-dns``."""
+        return str(dns_address(self.cluster_ips))
 
 
 class ServiceAddresses:
@@ -57,30 +70,62 @@ class ServiceAddresses:
         now = self._clock.monotonic()
         self._promised = {each: until for each, until in self._promised.items() if until > now}
         self._assign_address(new.spec, old.spec if old is not None else None, wrong)
+        if not wrong:
+            self._assign_second_address(new, wrong)
         self._assign_ports(new, old, wrong)
 
     def _assign_address(self, spec: core_v1.ServiceSpec, old: core_v1.ServiceSpec | None, wrong: Errors) -> None:
         if spec.type == "ExternalName":
             return
-        for index, family in enumerate(spec.ip_families):
-            if family != "IPv4":
-                wrong.invalid(f"spec.ipFamilies[{index}]", family, "not configured on this cluster")
         if spec.cluster_ip == HEADLESS or (old is not None and spec.cluster_ip and spec.cluster_ip == old.cluster_ip):
             return
         taken = {record.fields[0] for record in self._store.list("services", None)} | self._promised.keys()
         if not spec.cluster_ip:
             spec.cluster_ip = self._free_address(taken)
-            spec.cluster_ips = [spec.cluster_ip]
+            spec.cluster_ips = [spec.cluster_ip, *spec.cluster_ips[1:]]
         elif why := self._unfit(spec.cluster_ip, taken):
             wrong.invalid("spec.clusterIPs", spec.cluster_ips, f"failed to allocate IP {spec.cluster_ip}: {why}")
             return
         self._promise(spec.cluster_ip)
 
+    def _assign_second_address(self, new: core_v1.Service, wrong: Errors) -> None:
+        spec = new.spec
+        if spec.type == "ExternalName" or spec.cluster_ip == HEADLESS:
+            return
+        given = spec.cluster_ips[1:]
+        if IPV6 not in spec.ip_families:
+            if given:
+                wrong.invalid("spec.clusterIPs", spec.cluster_ips, "may only hold as many values as spec.ipFamilies")
+            return
+        second = self._ghost(new)
+        if not second and spec.ip_family_policy == PREFER_DUAL_STACK and not given:
+            spec.ip_families = [IPV4]
+        elif not second:
+            wrong.invalid(
+                "spec.ipFamilyPolicy", spec.ip_family_policy, "the service's VPC has no number yet: try again"
+            )
+        elif given not in ([], [second]):
+            wrong.invalid("spec.clusterIPs[1]", given[0], f"must be {second}, the Ghost address of {spec.cluster_ip}")
+        else:
+            spec.cluster_ips = [spec.cluster_ip, second]
+
+    def _ghost(self, new: core_v1.Service) -> str:
+        """The native Ghost address of the first one; empty while cluster or VPC have no number."""
+        named = new.metadata.labels.get(VPC_LABEL, DEFAULT_VPC)
+        system = self._store.latest("namespaces", "", SYSTEM_NAMESPACE)
+        record = self._store.latest("vpcs", "", named)
+        number = codec.decode(VPC, record.raw).status.vpc_id if record is not None else 0
+        if not number and named == DEFAULT_VPC:
+            number = DEFAULT_VPC_ID
+        if system is None or not number:
+            return ""
+        return str(Ghost(cluster_id_of(system.uid), number, ipaddress.IPv4Address(new.spec.cluster_ip), native=True))
+
     def _unfit(self, address: str, taken: set[str | int]) -> str:
         try:
             parsed = ipaddress.IPv4Address(address)
         except ValueError:
-            return ""  # said already by the check of the address itself
+            return "the first address of a service is IPv4"
         if parsed not in self.ranges.cluster_ips:
             return f"the provided network does not match the current range: {self.ranges.cluster_ips}"
         return "provided IP is already allocated" if address in taken else ""

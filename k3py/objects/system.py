@@ -1,32 +1,71 @@
 """What every cluster has from the first start on."""
 
+import ipaddress
+import logging
+from dataclasses import replace
+from ipaddress import IPv4Network
 from typing import Any, Final
 
+from k3py.model import codec
 from k3py.model.errors import AlreadyExists
 from k3py.model.generated import core_v1, meta_v1
 from k3py.model.registry import KINDS
 from k3py.model.struct import Wire
 from k3py.model.user import CONTROLLER_MANAGER
+from k3py.model.vpc_v1 import DEFAULT_CIDR, DEFAULT_VPC, VPC, VPCSpec
 from k3py.objects.admission import DEFAULT_SERVICE_ACCOUNT
 from k3py.objects.collections import NODE_LEASE_NAMESPACE
 from k3py.objects.options import WriteOptions
 from k3py.objects.service import Objects
-from k3py.objects.service_addresses import ServiceRanges
+from k3py.objects.service_addresses import SYSTEM_NAMESPACE, ServiceRanges
+from k3py.store.store import Store
+
+log = logging.getLogger(__name__)
 
 API_PORT: Final = 6443
-SYSTEM_NAMESPACES: Final = ("default", "kube-system", "kube-public", NODE_LEASE_NAMESPACE)
+DNS_PORT: Final = 53
+SYSTEM_NAMESPACES: Final = ("default", SYSTEM_NAMESPACE, "kube-public", NODE_LEASE_NAMESPACE)
 
 
-async def ensure_system_objects(objects: Objects) -> None:
-    """Create the system namespaces with their service accounts, as far as they are missing. May be repeated.
+def decided_ranges(store: Store, wanted: ServiceRanges) -> ServiceRanges:
+    """The ranges that the cluster has: what was decided at its first start stays, whatever the settings say now."""
+    record = store.get("vpcs", "", DEFAULT_VPC)
+    stored = codec.decode(VPC, record.raw).status.service_cidr if record is not None else ""
+    if not stored or stored == str(wanted.cluster_ips):
+        return wanted
+    log.warning("the services' range stays %s, as decided at the first start; it cannot become %s",
+                stored, wanted.cluster_ips)  # fmt: skip
+    return replace(wanted, cluster_ips=IPv4Network(stored))
+
+
+async def ensure_system_objects(objects: Objects, cluster_cidr: str = DEFAULT_CIDR) -> None:
+    """Create the system namespaces with their service accounts, the VPC ``default`` and the services of API and DNS,
+    as far as they are missing. May be repeated.
 
     Raises:
         Unavailable, Timeout: the store does not take them.
     """
+    await _ensure_default_vpc(objects, cluster_cidr)
     for name in SYSTEM_NAMESPACES:
         await _ensure(objects, "", core_v1.Namespace(metadata=meta_v1.ObjectMeta(name=name)))
         await ensure_service_account(objects, name)
     await _ensure(objects, "default", _api_service(objects.ranges))
+    if ipaddress.IPv4Address(objects.ranges.dns) in objects.ranges.cluster_ips:
+        await _ensure(objects, SYSTEM_NAMESPACE, _dns_service(objects.ranges))
+
+
+async def _ensure_default_vpc(objects: Objects, cidr: str) -> None:
+    """The VPC of everything that names none: all namespaces are in it."""
+    record = objects.store.latest("vpcs", "", DEFAULT_VPC)
+    if record is not None:
+        stored = codec.decode(VPC, record.raw).spec.cidr
+        if stored != cidr:
+            log.warning("VPC %s keeps its range %s, as decided at the first start; it cannot become %s",
+                        DEFAULT_VPC, stored, cidr)  # fmt: skip
+        return
+    vpc = VPC(metadata=meta_v1.ObjectMeta(name=DEFAULT_VPC))
+    vpc.spec = VPCSpec(cidr=cidr, allowed_namespaces=meta_v1.LabelSelector())
+    await _ensure(objects, "", vpc)
 
 
 def _api_service(ranges: ServiceRanges) -> core_v1.Service:
@@ -36,6 +75,20 @@ def _api_service(ranges: ServiceRanges) -> core_v1.Service:
     service.spec = core_v1.ServiceSpec(
         cluster_ip=ranges.first,
         ports=[core_v1.ServicePort(name="https", port=443, target_port=API_PORT, protocol="TCP")],
+    )
+    return service
+
+
+def _dns_service(ranges: ServiceRanges) -> core_v1.Service:
+    """The service under which pods find names. It has no pods: each node's agent answers at its address."""
+    service = core_v1.Service(metadata=meta_v1.ObjectMeta(name="kube-dns", namespace=SYSTEM_NAMESPACE))
+    service.metadata.labels = {"k8s-app": "kube-dns"}
+    service.spec = core_v1.ServiceSpec(
+        cluster_ip=ranges.dns,
+        ports=[
+            core_v1.ServicePort(name="dns", port=DNS_PORT, target_port=DNS_PORT, protocol="UDP"),
+            core_v1.ServicePort(name="dns-tcp", port=DNS_PORT, target_port=DNS_PORT, protocol="TCP"),
+        ],
     )
     return service
 

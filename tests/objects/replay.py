@@ -1,8 +1,8 @@
 """Replays recorded requests and answers of a Kubernetes API server against objects, without HTTP.
 
 A case has ``namespace`` and ``steps`` of ``request`` (method, path, headers, body) and ``answer`` (status, body). What
-differs from run to run is masked on both sides; what objects do not offer yet (field ownership, token volumes) is
-taken out of the recorded answer.
+differs from run to run is masked on both sides; what objects do not offer yet (field ownership) is
+taken out of the recorded answer, and the label of the VPC, which is ours alone, out of our own.
 """
 
 import json
@@ -17,12 +17,14 @@ from k3py.model import selectors
 from k3py.model.errors import AlreadyExists, NotFound, Problem
 from k3py.model.generated import autoscaling_v1, core_v1, meta_v1
 from k3py.model.registry import KINDS, Kind
+from k3py.model.vpc_v1 import DEFAULT_VPC, VPC_LABEL
 from k3py.objects.decode import decode_body, decode_options
 from k3py.objects.options import FieldValidation, Patch, WriteOptions, patch_type
 from k3py.objects.service import Objects
 from k3py.objects.system import ensure_service_account
 from tests.objects.world import ADMIN
 
+TOKEN_VOLUME = re.compile(r"\bkube-api-access-[a-z0-9]{5}\b")
 UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 VARIABLE = re.compile(r"\$\{(\d+):([^}]+)\}")
@@ -196,18 +198,15 @@ def _message(body: Any) -> str:
 def masked(value: Any) -> Any:
     """Without what differs from run to run, and without what is not offered."""
     if isinstance(value, list):
-        kept = [each for each in value if not _is_token_volume(each)]
-        return [masked(each) for each in kept]
+        return [masked(each) for each in value]
     if isinstance(value, dict):
-        result = {key: masked(each) for key, each in value.items() if key not in ("managedFields", "resourceVersion")}
-        return {key: each for key, each in result.items() if not (each == [] and key in ("volumes", "volumeMounts"))}
+        left_out = ("managedFields", "resourceVersion", VPC_LABEL)
+        if value.get("labels") == {VPC_LABEL: DEFAULT_VPC}:
+            left_out = (*left_out, "labels")
+        return {key: masked(each) for key, each in value.items() if key not in left_out}
     if isinstance(value, str):
-        return UUID.sub("<uid>", TIME.sub("<time>", value))
+        return TOKEN_VOLUME.sub("kube-api-access-<suffix>", UUID.sub("<uid>", TIME.sub("<time>", value)))
     return value
-
-
-def _is_token_volume(value: Any) -> bool:
-    return isinstance(value, dict) and str(value.get("name", "")).startswith("kube-api-access-")
 
 
 def difference(ours: Any, recorded: Any, path: str = "") -> Iterator[str]:

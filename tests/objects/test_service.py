@@ -142,7 +142,7 @@ def test_a_controller_writes_only_what_it_has_seen():
             await pods.update_status(seen)
         with pytest.raises(errors.Conflict):
             await pods.delete("default", "p", if_version=version)
-        assert pods.get("default", "p").metadata.labels == {"a": "b"}
+        assert pods.get("default", "p").metadata.labels["a"] == "b"
         await pods.delete("default", "p", uid=seen.metadata.uid)
         assert pods.get("default", "p") is None
 

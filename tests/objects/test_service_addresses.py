@@ -6,8 +6,9 @@ import ipaddress
 import pytest
 
 from k3py.model.errors import InternalError, Invalid
+from k3py.model.ghost import Ghost, cluster_id_of
 from k3py.objects.service_addresses import ServiceRanges
-from tests.objects.world import Plain, open_objects
+from tests.objects.world import Plain, kind_of, open_objects
 
 PORTS = [{"port": 80}]
 SMALL = ServiceRanges(ipaddress.IPv4Network("10.43.0.0/29"), (30_000, 30_002))
@@ -85,5 +86,90 @@ def test_an_update_that_leaves_the_address_out_keeps_it():
             await plain.patch("Service", "a", {"spec": {"clusterIP": "10.43.0.6", "clusterIPs": ["10.43.0.6"]}})
         external = await plain.patch("Service", "a", {"spec": {"type": "ExternalName", "externalName": "a.example"}})
         assert "clusterIP" not in external["spec"]
+
+    tell(story)
+
+
+def second(plain, address, vpc=1):
+    cluster = cluster_id_of(plain.objects.get(kind_of("Namespace"), "", "kube-system").uid)
+    return str(Ghost(cluster, vpc, ipaddress.IPv4Address(address), native=True))
+
+
+def families(made):
+    spec = made["spec"]
+    return spec["ipFamilyPolicy"], spec["ipFamilies"], len(spec["clusterIPs"])
+
+
+def test_the_second_address_is_the_first_as_a_native_ghost_of_the_vpc():
+    async def story(plain):
+        made = await plain.create("Service", **service("a", ipFamilyPolicy="RequireDualStack"))
+        assert made["spec"]["ipFamilies"] == ["IPv4", "IPv6"]
+        assert made["spec"]["clusterIPs"] == [made["spec"]["clusterIP"], second(plain, made["spec"]["clusterIP"])]
+        asked = await plain.create("Service", **service("b", clusterIP="10.43.0.6", ipFamilies=["IPv4", "IPv6"]))
+        assert asked["spec"]["clusterIPs"][1] == second(plain, "10.43.0.6")
+        assert asked["spec"]["ipFamilyPolicy"] == "RequireDualStack"
+        headless = await plain.create("Service", **service("c", clusterIP="None", ipFamilyPolicy="PreferDualStack"))
+        assert (headless["spec"]["clusterIPs"], headless["spec"]["ipFamilies"]) == (["None"], ["IPv4", "IPv6"])
+
+    tell(story)
+
+
+def test_one_family_is_what_one_gets_without_asking():
+    async def story(plain):
+        assert families(await plain.create("Service", **service("a"))) == ("SingleStack", ["IPv4"], 1)
+
+    tell(story)
+
+
+def test_up_to_two_families_and_down_again():
+    async def story(plain):
+        first = await plain.create("Service", **service("a"))
+        up = await plain.patch("Service", "a", {"spec": {"ipFamilyPolicy": "PreferDualStack"}})
+        assert families(up) == ("PreferDualStack", ["IPv4", "IPv6"], 2)
+        kept = await plain.update("Service", service("a", clusterIP=first["spec"]["clusterIP"]))
+        assert kept["spec"] == up["spec"]
+        down = await plain.patch("Service", "a", {"spec": {"ipFamilyPolicy": "SingleStack"}})
+        assert families(down) == ("SingleStack", ["IPv4"], 1)
+        assert down["spec"]["clusterIP"] == first["spec"]["clusterIP"]
+
+    tell(story)
+
+
+def test_a_vpc_without_number_gives_one_family_until_it_has_it():
+    async def story(plain):
+        spec = {"cidr": "10.0.0.0/16", "allowedNamespaces": {}}
+        await plain.create("VPC", metadata={"name": "red"}, spec=spec)
+        body = service("a", ipFamilyPolicy="PreferDualStack")
+        body["metadata"]["labels"] = {"k3py.io/vpc": "red"}
+        assert families(await plain.create("Service", **body)) == ("PreferDualStack", ["IPv4"], 1)
+        body["spec"]["ipFamilyPolicy"], body["metadata"]["name"] = "RequireDualStack", "b"
+        with pytest.raises(Invalid, match="has no number yet: try again"):
+            await plain.create("Service", **body)
+        await plain.patch("VPC", "red", {"status": {"vpcID": 7}}, subresource="status")
+        made = await plain.patch("Service", "a", {"metadata": {"labels": {"again": ""}}})
+        assert made["spec"]["clusterIPs"][1] == second(plain, made["spec"]["clusterIP"], 7)
+
+    tell(story)
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ({"ipFamilies": ["IPv6"]}, "not configured on this cluster as the only or first family: IPv4 comes first"),
+        ({"ipFamilies": ["IPv6", "IPv4"]}, "IPv4 comes first"),
+        ({"ipFamilies": ["IPv4", "IPv4"]}, "Duplicate value"),
+        ({"ipFamilies": ["IPv4", "IPv5"]}, "Unsupported value"),
+        ({"ipFamilies": ["IPv4", "IPv6", "IPv4"]}, "Too many"),
+        ({"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "SingleStack"}, "when multiple IP families are specified"),
+        ({"ipFamilyPolicy": "Both"}, "Unsupported value"),
+        ({"clusterIP": "fd00::1"}, "IPv4 comes first"),
+        ({"clusterIP": "fd00::1", "ipFamilies": ["IPv4"]}, "the first address of a service is IPv4"),
+        ({"clusterIP": "10.43.0.4", "clusterIPs": ["10.43.0.4", "fd00::1"]}, "must be fd6b:3370:"),
+    ],
+)
+def test_families_that_are_refused(spec, why):
+    async def story(plain):
+        with pytest.raises(Invalid, match=why):
+            await plain.create("Service", **service("a", **spec))
 
     tell(story)

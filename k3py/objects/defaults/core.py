@@ -3,6 +3,7 @@
 from typing import Final
 
 from k3py.model.generated import core_v1, discovery_v1
+from k3py.objects.defaults import service_families
 
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 NAMESPACE_FINALIZER: Final = "kubernetes"
@@ -70,10 +71,11 @@ def service(obj: core_v1.Service) -> None:
         spec.cluster_ips = spec.cluster_ips or [spec.cluster_ip]
     elif spec.cluster_ips:
         spec.cluster_ip = spec.cluster_ips[0]
-    if not spec.ip_families:
-        addresses = [each for each in spec.cluster_ips if each != "None"]
-        spec.ip_families = ["IPv6" if ":" in each else "IPv4" for each in addresses] or ["IPv4"]
-    spec.ip_family_policy = spec.ip_family_policy or "SingleStack"
+
+
+def new_service(obj: core_v1.Service) -> None:
+    """What a new service leaves out of its families."""
+    service_families.complete(obj.spec, None)
 
 
 _EXTERNAL: Final = ("LoadBalancer", "NodePort")
@@ -98,6 +100,7 @@ def keep_service_values(new: core_v1.Service, old: core_v1.Service) -> None:
             port.node_port = 0 if port.node_port in given else port.node_port
         if not after.external_ips and after.external_traffic_policy == before.external_traffic_policy:
             after.external_traffic_policy = ""
+    service_families.complete(after, before)
     if before.type == "LoadBalancer" and after.type != "LoadBalancer":
         if after.allocate_load_balancer_node_ports == before.allocate_load_balancer_node_ports:
             after.allocate_load_balancer_node_ports = None

@@ -5,6 +5,7 @@ from typing import Final
 
 from k3py.model import names
 from k3py.model.generated import core_v1
+from k3py.objects.defaults.service_families import FAMILIES, IPV6, POLICIES, SINGLE_STACK
 from k3py.objects.fields import Errors
 from k3py.objects.validation.scheduling import labels
 
@@ -28,6 +29,7 @@ def service(obj: core_v1.Service, wrong: Errors) -> None:
     if spec.session_affinity not in ("ClientIP", "None"):
         wrong.unsupported("spec.sessionAffinity", spec.session_affinity, ("ClientIP", "None"))
     _affinity(spec, wrong)
+    _families(spec, wrong)
     _addresses(spec, wrong)
     external = spec.type in ("NodePort", "LoadBalancer") or (spec.type == "ClusterIP" and bool(spec.external_ips))
     if spec.external_traffic_policy and not external:
@@ -109,6 +111,30 @@ def _affinity(spec: core_v1.ServiceSpec, wrong: Errors) -> None:
     if seconds is None or not 0 < seconds <= AFFINITY_SECONDS_MAX:
         detail = f"must be greater than 0 and less than {AFFINITY_SECONDS_MAX}"
         wrong.invalid("spec.sessionAffinityConfig.clientIP.timeoutSeconds", seconds, detail)
+
+
+def _families(spec: core_v1.ServiceSpec, wrong: Errors) -> None:
+    """One family, IPv4, or both with IPv4 first: a pod without IPv4 does not exist here."""
+    if spec.type == "ExternalName":
+        return
+    policy, families = spec.ip_family_policy, spec.ip_families
+    if policy not in POLICIES:
+        wrong.unsupported("spec.ipFamilyPolicy", policy, POLICIES)
+    for word, count in (("IP families", len(families)), ("cluster IPs", len(spec.cluster_ips))):
+        if policy == SINGLE_STACK and count > 1:
+            detail = f"must be RequireDualStack or PreferDualStack when multiple {word} are specified"
+            wrong.invalid("spec.ipFamilyPolicy", policy, detail)
+    if len(families) > len(FAMILIES):
+        wrong.too_many("spec.ipFamilies", len(families), len(FAMILIES))
+        return
+    for index, family in enumerate(families):
+        path = f"spec.ipFamilies[{index}]"
+        if family not in FAMILIES:
+            wrong.unsupported(path, family, FAMILIES)
+        elif family in families[:index]:
+            wrong.duplicate(path, family)
+        elif index == 0 and family == IPV6:
+            wrong.invalid(path, family, "not configured on this cluster as the only or first family: IPv4 comes first")
 
 
 def _addresses(spec: core_v1.ServiceSpec, wrong: Errors) -> None:

@@ -1,0 +1,51 @@
+"""Which IP families a service has: what the user left out, from the old version and from what is there.
+
+Source: Kubernetes' "IPv4/IPv6 dual-stack", and ``pkg/registry/core/service/storage``.
+"""
+
+from typing import Final
+
+from k3py.model.generated import core_v1
+
+IPV4: Final = "IPv4"
+IPV6: Final = "IPv6"
+FAMILIES: Final = (IPV4, IPV6)
+SINGLE_STACK: Final = "SingleStack"
+PREFER_DUAL_STACK: Final = "PreferDualStack"
+REQUIRE_DUAL_STACK: Final = "RequireDualStack"
+POLICIES: Final = (SINGLE_STACK, PREFER_DUAL_STACK, REQUIRE_DUAL_STACK)
+
+
+def complete(spec: core_v1.ServiceSpec, old: core_v1.ServiceSpec | None) -> None:
+    """Fill in ``ipFamilyPolicy`` and ``ipFamilies``; ``old`` is the stored spec, None for a new service."""
+    if spec.type == "ExternalName":
+        return
+    if old is not None and old.ip_families:
+        spec.ip_family_policy = spec.ip_family_policy or old.ip_family_policy
+        spec.ip_families = spec.ip_families or list(old.ip_families)
+        _keep_second_address(spec, old)
+        _downgrade(spec, old)
+    if not spec.ip_families:
+        addresses = [each for each in spec.cluster_ips if each != "None"]
+        spec.ip_families = [IPV6 if ":" in each else IPV4 for each in addresses] or [IPV4]
+    if not spec.ip_family_policy:
+        dual = len(spec.ip_families) > 1 or len(spec.cluster_ips) > 1
+        spec.ip_family_policy = REQUIRE_DUAL_STACK if dual else SINGLE_STACK
+    if spec.ip_family_policy in (PREFER_DUAL_STACK, REQUIRE_DUAL_STACK) and len(spec.ip_families) == 1:
+        spec.ip_families = [*spec.ip_families, *(each for each in FAMILIES if each not in spec.ip_families)]
+
+
+def _keep_second_address(spec: core_v1.ServiceSpec, old: core_v1.ServiceSpec) -> None:
+    """Who repeats only the first of the stored addresses does not mean to give up the second."""
+    if spec.cluster_ips == old.cluster_ips[:1]:
+        spec.cluster_ips = list(old.cluster_ips)
+
+
+def _downgrade(spec: core_v1.ServiceSpec, old: core_v1.ServiceSpec) -> None:
+    """From two families to one: it is enough to say so in the policy."""
+    if spec.ip_family_policy != SINGLE_STACK or old.ip_family_policy == SINGLE_STACK:
+        return
+    if spec.ip_families == old.ip_families:
+        spec.ip_families = spec.ip_families[:1]
+    if spec.cluster_ips == old.cluster_ips:
+        spec.cluster_ips = spec.cluster_ips[:1]
