@@ -1,7 +1,8 @@
 """EndpointSlice: which pods stand behind a Service, in slices of at most 100.
 
-Kubernetes' rules (``pkg/controller/endpointslice``): a slice holds one set of resolved ports; an endpoint stays in its
-slice while it can, so that a change of one pod rewrites one slice. Only IPv4 for now.
+Kubernetes' rules (``pkg/controller/endpointslice``): a slice holds addresses of one family and one set of resolved
+ports; an endpoint stays in its slice while it can, so that a change of one pod rewrites one slice. A Service is for one
+VPC, so only pods of that VPC stand behind it; the slices carry the VPC's label as all others of the Service.
 """
 
 import ipaddress
@@ -19,6 +20,7 @@ from k3py.controllers.pods import is_finished, is_ready
 from k3py.model.codec import encode
 from k3py.model.generated import core_v1, discovery_v1, meta_v1
 from k3py.model.selectors import from_map
+from k3py.model.vpc_v1 import DEFAULT_VPC, VPC_LABEL
 
 # Kubernetes' default of --max-endpoints-per-slice; the API allows 1000.
 ENDPOINTS_PER_SLICE_MAX: Final = 100
@@ -28,6 +30,8 @@ MANAGER: Final = "endpointslice-controller.k8s.io"
 HEADLESS: Final = "service.kubernetes.io/headless"
 ZONE: Final = "topology.kubernetes.io/zone"
 NO_ADDRESS: Final = "None"
+IPV4: Final = "IPv4"
+VERSIONS: Final = {IPV4: 4, "IPv6": 6}
 
 Slice = discovery_v1.EndpointSlice
 
@@ -42,16 +46,40 @@ def reconcile(
 
     Args:
         wanted: the Service; without a selector its slices are its owner's own business.
-        pods: those of its namespace that the selector matches.
+        pods: those of its namespace that the selector matches; those of another VPC are left out.
         zones: node name -> zone, for nodes that name one.
         slices: those that carry the Service's name and are managed by this controller.
     """
     if not wanted.spec.selector or wanted.spec.type == "ExternalName" or wanted.metadata.deletion_timestamp is not None:
         return []
+    families = [each for each in wanted.spec.ip_families if each in VERSIONS] or [IPV4]
+    vpc = wanted.metadata.labels.get(VPC_LABEL, DEFAULT_VPC)
+    inside = [pod for pod in pods if vpc_of(pod) == vpc]
+    alive = [each for each in slices if each.metadata.deletion_timestamp is None]
+    actions: list[Action] = []
+    for family in families:
+        actions += _family(wanted, inside, zones, [each for each in alive if each.address_type == family], family)
+    foreign = [each for each in alive if each.address_type in VERSIONS and each.address_type not in families]
+    return actions + [Delete(target(each), "the service has no such family", unchanged=True) for each in foreign]
+
+
+def vpc_of(pod: core_v1.Pod) -> str:
+    """The VPC in which a pod can be reached; with its node's network that is the node's own, ``default``."""
+    return DEFAULT_VPC if pod.spec.host_network else pod.metadata.labels.get(VPC_LABEL, DEFAULT_VPC)
+
+
+def _family(
+    wanted: core_v1.Service,
+    pods: Sequence[core_v1.Pod],
+    zones: dict[str, str],
+    slices: Sequence[Slice],
+    family: str,
+) -> list[Action]:
+    """What to do about the slices of one family; ``slices`` are all of that family."""
     groups: dict[bytes, dict[str, discovery_v1.Endpoint]] = defaultdict(dict)
     ports: dict[bytes, list[discovery_v1.EndpointPort]] = {}
     for pod in pods:
-        address = _address(pod)
+        address = _address(pod, family)
         if not address:
             continue
         resolved = _ports(wanted, pod)
@@ -60,14 +88,13 @@ def reconcile(
         groups[key][pod.metadata.uid] = _endpoint(wanted, pod, address, zones)
     if not groups:
         ports[encode([])], groups[encode([])] = [], {}
-    alive = [each for each in slices if each.metadata.deletion_timestamp is None and each.address_type == "IPv4"]
-    shares = {key: [each for each in alive if encode(each.ports) == key] for key in groups}
-    left = [each for each in alive if all(each not in share for share in shares.values())]
+    shares = {key: [each for each in slices if encode(each.ports) == key] for key in groups}
+    left = [each for each in slices if all(each not in share for share in shares.values())]
     actions: list[Action] = []
     for key in sorted(groups):
         if not shares[key] and left:
             shares[key].append(left.pop(0))  # rather give a slice other ports than delete one and make another
-        actions += _fill(wanted, ports[key], groups[key], shares[key])
+        actions += _fill(wanted, ports[key], groups[key], shares[key], family)
     actions += [Delete(target(each), "no endpoint has these ports any more", unchanged=True) for each in left]
     return actions
 
@@ -77,6 +104,7 @@ def _fill(
     ports: list[discovery_v1.EndpointPort],
     endpoints: dict[str, discovery_v1.Endpoint],
     slices: Sequence[Slice],
+    family: str,
 ) -> list[Action]:
     """Lay the endpoints of one set of ports into slices: who is in one stays there, the rest fills the gaps."""
     rest = dict(endpoints)
@@ -100,7 +128,7 @@ def _fill(
             actions.append(Delete(target(each), "empty", unchanged=True))
             continue
         made = msgspec.structs.replace(
-            each, metadata=_metadata(wanted, each.metadata), endpoints=stay, ports=ports, address_type="IPv4"
+            each, metadata=_metadata(wanted, each.metadata), endpoints=stay, ports=ports, address_type=family
         )
         if made != each:
             actions.append(Update(made, f"{len(stay)} endpoints of {wanted.metadata.name}"))
@@ -111,7 +139,7 @@ def _fill(
             namespace=wanted.metadata.namespace,
             owner_references=[owned_by(wanted)],
         )
-        made = Slice(metadata=_metadata(wanted, base), address_type="IPv4", endpoints=part, ports=ports)
+        made = Slice(metadata=_metadata(wanted, base), address_type=family, endpoints=part, ports=ports)
         actions.append(Create(made, f"{len(part)} endpoints of {wanted.metadata.name}"))
     return actions
 
@@ -124,13 +152,13 @@ def _metadata(wanted: core_v1.Service, base: meta_v1.ObjectMeta) -> meta_v1.Obje
     return msgspec.structs.replace(base, labels=labels)
 
 
-def _address(pod: core_v1.Pod) -> str:
-    """The pod's IPv4 address if it can be an endpoint at all: it has one, a node, and did not finish."""
+def _address(pod: core_v1.Pod, family: str) -> str:
+    """The pod's address of a family if it can be an endpoint at all: it has one, a node, and did not finish."""
     if not pod.spec.node_name or is_finished(pod):
         return ""
     for text in (*(each.ip for each in pod.status.pod_ips), pod.status.pod_ip):
         try:
-            if text and ipaddress.ip_address(text).version == 4:
+            if text and ipaddress.ip_address(text).version == VERSIONS[family]:
                 return text
         except ValueError:
             continue
@@ -203,7 +231,8 @@ def _services_of_pod(old: core_v1.Pod | None, new: core_v1.Pod | None, caches: C
 
 def _shown(pod: core_v1.Pod) -> tuple[object, ...]:
     meta = pod.metadata
-    return (_address(pod), is_ready(pod), meta.deletion_timestamp is None, meta.labels, pod.spec.node_name, meta.uid)
+    addresses = [_address(pod, family) for family in VERSIONS]
+    return (addresses, is_ready(pod), meta.deletion_timestamp is None, meta.labels, pod.spec.node_name, meta.uid)
 
 
 def _nothing(old: object, new: object, caches: Caches) -> Iterable[Key]:

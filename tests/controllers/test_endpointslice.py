@@ -132,3 +132,43 @@ def test_a_heartbeat_of_a_pod_wakes_nobody() -> None:
     assert not toy.dirty
     toy.settle()
     assert len(toy.log) == before
+
+
+def in_vpc(made: Any, vpc: str) -> Any:
+    made.metadata.labels["k3py.io/vpc"] = vpc
+    return made
+
+
+def test_only_pods_of_the_services_vpc_stand_behind_it() -> None:
+    host = pod("host", "192.0.2.1")
+    host.spec.host_network = True
+    pods = [in_vpc(pod("a"), "red"), in_vpc(pod("b"), "blue"), pod("c"), host]
+    red = world(in_vpc(service(), "red"), *pods)
+    assert [name for name, *_ in conditions(red)] == ["a"]
+    assert red.all(Slice)[0].metadata.labels["k3py.io/vpc"] == "red"
+    assert [name for name, *_ in conditions(world(service(), *pods))] == ["c", "host"]
+
+
+def dual(name: str, last: int) -> Pod:
+    made = pod(name, f"10.42.0.{last}")
+    made.status.pod_ips = [core_v1.PodIP(ip=f"10.42.0.{last}"), core_v1.PodIP(ip=f"fd6b:3370:1001::1:a2a:{last}")]
+    return made
+
+
+def by_family(toy: Toy) -> dict[str, list[str]]:
+    return {each.address_type: [e.addresses[0] for e in each.endpoints] for each in toy.all(Slice)}
+
+
+def test_a_service_of_two_families_has_slices_of_both() -> None:
+    toy = world(service(ip_families=["IPv4", "IPv6"]), dual("a", 5), pod("b", "10.42.0.6"))
+    assert by_family(toy) == {"IPv4": ["10.42.0.5", "10.42.0.6"], "IPv6": ["fd6b:3370:1001::1:a2a:5"]}
+    toy.put(dual("b", 6))
+    toy.settle()
+    assert by_family(toy)["IPv6"] == ["fd6b:3370:1001::1:a2a:5", "fd6b:3370:1001::1:a2a:6"]
+    toy.change(Service, "default", "web", {"spec": {"ipFamilies": ["IPv4"]}})
+    toy.settle()
+    assert by_family(toy) == {"IPv4": ["10.42.0.5", "10.42.0.6"]}
+
+
+def test_each_family_without_pods_has_one_empty_slice() -> None:
+    assert by_family(world(service(ip_families=["IPv4", "IPv6"]))) == {"IPv4": [], "IPv6": []}
