@@ -80,6 +80,8 @@ INLINE int receive_ipv6(struct __sk_buff *skb)
 		return error;
 	if (settings()->flags & SETTING_NATIVE && is_neighbor_answer(&arrived.ip, &arrived.icmp))
 		return RECEIVED_NEIGHBOR;
+	if (is_multicast(&arrived.ip.destination))
+		return -DROP_MULTICAST; /* the node's own kernel asks who listens here */
 	if (!is_own(&arrived.ip.destination))
 		return -DROP_DESTINATION_NOT_OURS;
 	if (is_native(&arrived.ip.destination) && !(settings()->flags & SETTING_NATIVE))

@@ -29,6 +29,11 @@ INLINE __u16 ghost_vpc(const struct in6 *address)
 	return ntohl(address->word[2]) & 0xffff;
 }
 
+INLINE int is_multicast(const struct in6 *address)
+{
+	return (address->word[0] & htonl(0xff000000)) == htonl(0xff000000);
+}
+
 /* 64:ff9b::/96, RFC 6052. */
 #define NAT64_PREFIX htonl(0x0064ff9b)
 

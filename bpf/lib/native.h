@@ -42,8 +42,3 @@ INLINE int check_sent(struct __sk_buff *skb, const struct ipv6 *ip, const struct
 		error = check_error(skb, ip);
 	return error;
 }
-
-INLINE int is_multicast(const struct in6 *address)
-{
-	return (address->word[0] & htonl(0xff000000)) == htonl(0xff000000);
-}

@@ -215,7 +215,7 @@ REFUSED = [
     ("translated to native", IPv6(src=ghost(FAR), dst=NATIVE) / UDP(), Outcome.DROP_NATIVE_MISMATCH),
     ("for another pod", IPv6(src=ghost(FAR), dst=ghost(LOCAL)) / UDP(), Outcome.DROP_DESTINATION_NOT_OURS),
     ("for the same address in another VPC", IPv6(src=ghost(FAR), dst=ghost(POD, STRANGE)) / UDP(), Outcome.DROP_DESTINATION_NOT_OURS),
-    ("a multicast", IPv6(src="fe80::1", dst="ff02::1") / UDP(), Outcome.DROP_DESTINATION_NOT_OURS),
+    ("a multicast", IPv6(src="fe80::1", dst="ff02::1") / UDP(), Outcome.DROP_MULTICAST),
     ("IPv4 for the pod's own address", IP(src=SERVER, dst=POD) / UDP(), Outcome.DROP_DESTINATION_NOT_OURS),
     ("IPv4 for another's outside address", IP(src=SERVER, dst=OTHER_OUTSIDE) / UDP(), Outcome.DROP_DESTINATION_NOT_OURS),
     ("hop-by-hop options", in6() / IPv6ExtHdrHopByHop() / UDP(), Outcome.DROP_PROTOCOL),

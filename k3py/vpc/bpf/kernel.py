@@ -4,13 +4,14 @@ Layouts: ``union bpf_attr`` of the kernel's stable user interface (``linux/bpf.h
 """
 
 import ctypes
+import errno
 import os
 import platform
 import struct
 from dataclasses import dataclass
 from typing import Final
 
-from k3py.vpc.bpf.errors import BpfError, VerifierError
+from k3py.vpc.bpf.errors import BpfError, NotSupportedError, VerifierError
 from k3py.vpc.bpf.object_file import AttachType, MapDefinition, ProgramType
 
 MAP_CREATE, MAP_LOOKUP, MAP_UPDATE, MAP_DELETE, MAP_NEXT_KEY, PROGRAM_LOAD, PIN, GET_PINNED = range(8)
@@ -124,9 +125,22 @@ def info(descriptor: int, length: int) -> bytes:
 
 
 def link_create(program: int, target: int, attach: AttachType) -> int:
-    """Attach a program to an interface (its index) or a cgroup (its folder's descriptor); the link's descriptor."""
+    """Attach a program to an interface (its index) or a cgroup (its folder's descriptor); the link's descriptor.
+
+    Raises:
+        NotSupportedError: this kernel, or this device, does not take programs as ``attach``.
+        BpfError: any other refusal.
+    """
     attributes = struct.pack("<IIII", program, target, attach, 0) + bytes(32)
-    return call(LINK_CREATE, attributes, f"attach a program as {attach.name}")[0]
+    try:
+        return call(LINK_CREATE, attributes, f"attach a program as {attach.name}")[0]
+    except BpfError as error:
+        # An attach type that the kernel does not know is an invalid argument like any other; ours are right otherwise.
+        if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+        raise NotSupportedError(
+            error.errno, f"this kernel or device does not take programs as {attach.name}: {os.strerror(error.errno)}"
+        ) from error
 
 
 def link_update(link: int, program: int) -> None:
