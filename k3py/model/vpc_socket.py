@@ -13,6 +13,8 @@ VERSION: Final = 1
 LINE_BYTES_MAX: Final = 1024 * 1024
 # Reasons of refusals, for programs; the message beside is for people.
 BAD_REQUEST: Final = "BadRequest"
+FORBIDDEN: Final = "Forbidden"
+BUSY: Final = "Busy"
 NOT_READY: Final = "NotReady"
 NOT_FOUND: Final = "NotFound"
 VPC_NOT_FOUND: Final = "VPCNotFound"

@@ -1,0 +1,86 @@
+"""Brings the kernel to what is wanted, each time that VPCs or blocks change, until it works. Acts."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from k3py.base.backoff import Backoff
+from k3py.model.vpc_socket import INTERNAL, KERNEL_REFUSED
+from k3py.vpc.ports import NetworkProblem, Node
+from k3py.vpc.turns import Gate
+from k3py.vpc.wanted import Wanted
+
+log = logging.getLogger(__name__)
+
+RETRY_FIRST_SECONDS: Final = 0.25
+RETRY_SECONDS_MAX: Final = 15.0
+
+
+class Converger:
+    """``wanted`` says what is wanted now (None: not known yet). ``gate`` keeps attaching and detaching pods out.
+
+    ``problems``: pods whose part could not be made, as of the last time. ``trouble``: why nothing could.
+    ``made``: what was wanted when it worked last, in this life.
+    """
+
+    def __init__(self, node: Node, wanted: Callable[[], Wanted | None], gate: Gate, source: random.Random) -> None:
+        self._node, self._wanted, self._gate = node, wanted, gate
+        self._backoff = Backoff(source, RETRY_FIRST_SECONDS, RETRY_SECONDS_MAX)
+        self._asked = asyncio.Event()
+        self._version = 0
+        self._done_version = 0
+        self._tried = asyncio.Condition()
+        self.runs = 0
+        self.made: Wanted | None = None
+        self.trouble: NetworkProblem | None = None
+        self.problems: Mapping[str, NetworkProblem] = {}
+
+    def ask(self) -> None:
+        """Something has changed."""
+        self._version += 1
+        self._asked.set()
+
+    async def reached(self) -> None:
+        """Wait until the kernel is as it was wanted when this was called.
+
+        Raises:
+            NetworkProblem: it was tried, and could not be done; it will be tried again.
+        """
+        version, runs = self._version, self.runs
+        async with self._tried:
+            await self._tried.wait_for(lambda: self._done_version >= version or self.runs > runs + 1)
+        if self._done_version < version:
+            raise self.trouble or NetworkProblem(INTERNAL, "the node's network is not as wanted; try again")
+
+    async def run(self) -> None:
+        """Work for ever."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            if not await self._once():
+                self._asked.set()
+                await asyncio.sleep(self._backoff.next_seconds())
+
+    async def _once(self) -> bool:
+        async with self._gate.alone():
+            version, wanted = self._version, self._wanted()
+            if wanted is None:
+                return True
+            try:
+                self.problems = await self._node.converge(wanted)
+                self.trouble, self._done_version, self.made = None, version, wanted
+                self._backoff.reset()
+            except NetworkProblem as problem:
+                self.trouble = problem
+                log.error("cannot make the node's network: %s", problem)
+            except OSError as problem:
+                self.trouble = NetworkProblem(KERNEL_REFUSED, f"cannot make the node's network: {problem}")
+                log.exception("cannot make the node's network")
+        for uid, of_pod in self.problems.items():
+            log.warning("the network of pod %s is not as wanted: %s", uid, of_pod)
+        self.runs += 1
+        async with self._tried:
+            self._tried.notify_all()
+        return self.trouble is None
