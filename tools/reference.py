@@ -18,7 +18,7 @@ import typer.main  # noqa: E402
 
 from k3py.cli import load_commands  # noqa: E402
 from k3py.cli.app import app  # noqa: E402
-from k3py.daemons.settings import AgentSettings, ServerSettings, key_of, variable_of  # noqa: E402
+from k3py.daemons.settings import AgentSettings, ServerSettings, VpcSettings, key_of, variable_of  # noqa: E402
 from k3py.model.registry import KINDS, Kind  # noqa: E402
 
 FOLDER = ROOT / "docs/reference"
@@ -41,8 +41,9 @@ def leaves(command: Any = None, words: tuple[str, ...] = ("k3py",)) -> Iterator[
         load_commands([])
         command = typer.main.get_command(app)
     inside: Mapping[str, Any] | None = getattr(command, "commands", None)
-    if inside is None:
+    if inside is None or command.invoke_without_command:
         yield words, command
+    if inside is None:
         return
     for name in sorted(inside):
         yield from leaves(inside[name], (*words, name))
@@ -98,6 +99,7 @@ def settings_page() -> str:
     for command, file, kind in (
         ("server", "config.yaml", ServerSettings),
         ("agent", "agent-config.yaml", AgentSettings),
+        ("vpc", "vpc-config.yaml", VpcSettings),
     ):
         parts.append(f"## k3py {command}\n")
         parts.append(f"File: `/etc/k3py/{file}`, then `/etc/k3py/{file}.d/*.yaml` in the order of their names.\n")

@@ -1,13 +1,13 @@
 """What `make run` does once everything is installed: image, cluster, example, and how to go on."""
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,8 +17,7 @@ from k3py.base.paths import Paths  # noqa: E402
 
 K3PY = ROOT / ".venv/bin/k3py"
 IMAGE = "docker.io/library/busybox:1.35"
-PORT = 8080
-URL = f"http://127.0.0.1:{PORT}/"
+NAME = "hello"
 ANSWER_SECONDS = 60
 
 
@@ -33,37 +32,39 @@ def k3py(*arguments: str) -> None:
         sys.exit(f"'k3py {' '.join(arguments)}' failed; 'k3py doctor' may say why")
 
 
+def said(*arguments: str) -> str:
+    """What the command prints; empty when it fails."""
+    return subprocess.run([K3PY, *arguments], capture_output=True, text=True).stdout.strip()
+
+
 def has_image() -> bool:
-    listed = subprocess.run([K3PY, "image", "list", "-o", "name"], capture_output=True, text=True)
-    return IMAGE in listed.stdout.split()
+    return IMAGE in said("image", "list", "-o", "name").split()
 
 
-def check_port() -> None:
-    """Refuse to take another program's answer for the example's."""
-    if subprocess.run([K3PY, "get", "deployments", "hello"], capture_output=True).returncode == 0:
-        return
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", PORT))
-        except OSError as error:
-            sys.exit(f"cannot run the example on port {PORT} ({error.strerror}): stop what uses it, then try again")
+def by_name() -> str:
+    """What one of the example's pods gets from the Service by its name."""
+    return said("exec", f"deploy/{NAME}", "--", "wget", "-T", "2", "-qO-", f"http://{NAME}/")
 
 
-def answer() -> str:
-    """What the example answers; waits until it does."""
+def by_address(url: str) -> str:
+    """What the host gets from the Service by its cluster address; empty when nothing answers."""
     # A proxy named in the environment has no business between this host and itself.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=2) as reply:
+            return str(reply.read().decode()).strip()
+    except (urllib.error.URLError, OSError):
+        return ""
+
+
+def until_answered(what: str, ask: Callable[[], str]) -> str:
+    """The first answer; waits for it."""
     deadline = time.monotonic() + ANSWER_SECONDS
-    while True:
-        try:
-            with opener.open(URL, timeout=2) as reply:
-                return str(reply.read().decode()).strip()
-        except (urllib.error.URLError, OSError) as error:
-            if time.monotonic() > deadline:
-                k3py("get", "pods")
-                sys.exit(f"the example did not answer at {URL} within {ANSWER_SECONDS} s: {error}")
-            time.sleep(0.1)
+    while not (answer := ask()):
+        if time.monotonic() > deadline:
+            sys.exit(f"{what} did not answer within {ANSWER_SECONDS} s; 'k3py vpc doctor' may say why")
+        time.sleep(0.1)
+    return answer
 
 
 def main() -> None:
@@ -79,21 +80,28 @@ def main() -> None:
     step("2/4 Cluster")
     k3py("up")
     step("3/4 Example")
-    check_port()
     k3py("apply", "-f", str(ROOT / "examples/hello.yaml"))
-    said = answer()
-    k3py("get", "pods", "-o", "wide")
+    k3py("rollout", "status", f"deploy/{NAME}", f"--timeout={ANSWER_SECONDS}s")
+    k3py("get", "pods,services", "-o", "wide")
     step("4/4 Answer")
-    print(f"{URL} says: {said}")
-    kubeconfig = paths.admin_kubeconfig
+    url = f"http://{said('get', f'service/{NAME}', '-o', 'jsonpath={.spec.clusterIP}')}/"
+    print(f"A pod that asks http://{NAME}/ gets: {until_answered('the Service', by_name)}")
+    print(f"This host, asking {url}, gets: {until_answered(url, lambda: by_address(url))}")
+    show_next(paths)
+
+
+def show_next(paths: Paths) -> None:
     command = K3PY.relative_to(Path.cwd()) if K3PY.is_relative_to(Path.cwd()) else K3PY
     root = f"export K3PY_ROOT={paths.root}\n  " if "K3PY_ROOT" in os.environ else ""
     print(f"""
 What to try next:
   {root}{command} get nodes -o wide
-  {command} logs deploy/hello -f
-  {command} exec -it deploy/hello -- sh
-  export KUBECONFIG={kubeconfig}; kubectl get all -A
+  {command} logs deploy/{NAME} -f
+  {command} exec -it deploy/{NAME} -- sh
+  {command} port-forward svc/{NAME} 8080:80
+  {command} apply -f examples/vpc.yaml; {command} vpc list
+  {command} vpc counters
+  export KUBECONFIG={paths.admin_kubeconfig}; kubectl get all -A
   make stop""")
 
 

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "token": "token",
     "image": "image",
     "kubeconfig": "kubeconfig",
+    "vpc": "vpc",
     "doctor": "doctor",
 }
 

@@ -72,8 +72,9 @@ def _option(each: "dataclasses.Field[Any]") -> inspect.Parameter:
     names = [f"--{key_of(each.name)}"]
     if each.type is bool:
         names = [f"--{key_of(each.name)}/--no-{key_of(each.name)}"]
-    default = "" if each.default in ("", ()) else f" [default: {each.default}]"
-    option = typer.Option(None, *names, help=f"{each.metadata['help']}{default}", show_default=False)
+    text = each.metadata["help"]
+    default = "" if each.default in ("", ()) or "(default: " in text else f" [default: {each.default}]"
+    option = typer.Option(None, *names, help=f"{text}{default}", show_default=False)
     return _parameter(each.name, option, given)
 
 

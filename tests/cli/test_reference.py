@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from k3py.cli import COMMANDS
-from k3py.daemons.settings import AgentSettings, ServerSettings, key_of
+from k3py.daemons.settings import AgentSettings, ServerSettings, VpcSettings, key_of
 from k3py.model.registry import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def test_every_command_file_is_found_by_its_word(reference: ModuleType) -> None:
 
 def test_every_setting_and_kind_is_there(reference: ModuleType) -> None:
     pages = reference.pages()
-    for kind in (ServerSettings, AgentSettings):
+    for kind in (ServerSettings, AgentSettings, VpcSettings):
         for each in dataclasses.fields(kind):
             assert f"`{key_of(each.name)}`" in pages["settings.md"]
     for kind in KINDS:

@@ -27,7 +27,7 @@ from tests.e2e.cluster import (
 )
 from tests.e2e.terminal import Terminal
 
-EXAMPLE = Path(__file__).parents[2] / "examples/hello.yaml"
+EXAMPLE = Path(__file__).with_name("hello.yaml")
 RELEASES = ["1.29", "1.32", "1.35", "1.37"]
 BIG = bytes(range(256)) * 12 * 1024  # 3 MiB: far beyond every buffer on the way
 Kubectl = Callable[..., Said]
@@ -52,7 +52,7 @@ def kubectl(shared_cluster: Cluster, namespace: str) -> Kubectl:
 
 
 def example(web_port: int) -> str:
-    """The example of ``make run``, on a port that is ours; its web server ignores SIGTERM."""
+    """A web server on a port that is ours; it ignores SIGTERM."""
     text = EXAMPLE.read_text()
     for old, new in (("8080", str(web_port)), ("GracePeriodSeconds: 2", "GracePeriodSeconds: 1")):
         assert old in text
