@@ -1,0 +1,207 @@
+"""Carries plans out: one stage after the other, within a stage at the same time what does not need netlink. Acts."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from k3py.model.vpc_socket import DEVICE_VANISHED, KERNEL_REFUSED
+from k3py.vpc.bpf.errors import ObjectError
+from k3py.vpc.kernel import actions, entries, layout, links, names, namespaces, pod_end, routes
+from k3py.vpc.kernel.actions import Action, Plan, Stage
+from k3py.vpc.kernel.maps import SharedMaps
+from k3py.vpc.kernel.netlink import Netlink, NetlinkError, netlink
+from k3py.vpc.kernel.nft import Nft
+from k3py.vpc.kernel.programs import LoadedPair, PodPrograms
+from k3py.vpc.kernel.seen import Observer
+from k3py.vpc.kernel.services_port import NamespaceTable
+from k3py.vpc.kernel.sysctls import Sysctls
+from k3py.vpc.ports import NetworkProblem
+from k3py.vpc.wanted import NodeConfig, PodNetwork, Wanted
+
+# Programs being loaded or attached and pods being configured at the same time; they mostly wait for the kernel.
+HELPERS_MAX: Final = 16
+
+_BESIDE = (actions.LoadPrograms, actions.AttachProgram, actions.ConfigurePod)
+_log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Does what plans say. ``before`` is called ahead of every action; tests use it.
+
+    Plans of different pods may be carried out at the same time, from different threads.
+    """
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        shared: SharedMaps,
+        programs: PodPrograms,
+        nft: Nft,
+        sysctls: Sysctls,
+        observer: Observer,
+        services: NamespaceTable | None,
+    ) -> None:
+        self._config, self._shared, self._programs = config, shared, programs
+        self._nft, self._sysctls, self._observer, self._services = nft, sysctls, observer, services
+        self._helpers = ThreadPoolExecutor(HELPERS_MAX, "vpc-kernel-helper")
+        self.before: Callable[[Action], None] = lambda _: None
+
+    def close(self) -> None:
+        """Wait for the helpers."""
+        self._helpers.shutdown()
+
+    def run(self, wanted: Wanted, plan: Plan) -> None:
+        """Carry a plan out, up to the first action that fails.
+
+        Raises:
+            NetworkProblem: the kernel refused an action.
+        """
+        if not plan:
+            return
+        with netlink() as socket:
+            run = _Run(self, wanted, socket)
+            try:
+                for stage in plan:
+                    self._stage(run, stage)
+            finally:
+                run.close()
+
+    def _stage(self, run: "_Run", stage: Stage) -> None:
+        beside: list[tuple[Action, Future[None]]] = []
+        failure: NetworkProblem | None = None
+        for each in sorted(stage, key=lambda each: not isinstance(each, _BESIDE)):
+            if isinstance(each, _BESIDE) and len(stage) > 1:
+                beside.append((each, self._helpers.submit(self._act, run, each)))
+            elif failure is None:
+                failure = _failure(each, partial(self._act, run, each))
+        for action, future in beside:
+            failure = _failure(action, future.result) or failure
+        if failure:
+            raise failure
+
+    def _act(self, run: "_Run", action: Action) -> None:
+        self.before(action)
+        _log.debug("%s", action)
+        run.act(action)
+
+
+class _Run:
+    """One plan's run: its netlink socket, which one thread uses, and programs that are loaded but not yet attached."""
+
+    def __init__(self, runner: Runner, wanted: Wanted, socket: Netlink) -> None:
+        self._config, self._shared, self._programs = runner._config, runner._shared, runner._programs
+        self._nft, self._sysctls = runner._nft, runner._sysctls
+        self._observer, self._services = runner._observer, runner._services
+        self._wanted, self._socket = wanted, socket
+        self._loaded: dict[str, LoadedPair] = {}
+
+    def close(self) -> None:
+        for each in self._loaded.values():
+            each.close()
+
+    def act(self, action: Action) -> None:
+        match action:
+            case actions.SetSysctl(path, value):
+                self._sysctls.set(path, value)
+            case actions.WriteTable(text):
+                self._nft.write(text)
+            case actions.AddAddress(address):
+                routes.add_address(self._socket, self._config, address)
+            case actions.RemoveAddress(address):
+                routes.remove_address(self._socket, address)
+            case actions.PutRoute(route):
+                routes.put(self._socket, self._config, route, _index(route.device) if route.device else 0)
+            case actions.RemoveRoute(route):
+                routes.remove(self._socket, self._config, route, links.index(route.device))
+            case actions.PutEntry(name, key, value):
+                self._shared.put(name, key, value)
+            case actions.PutLocalPod(pod, device):
+                self._shared.put(entries.LOCAL_PODS, entries.local_key(pod), entries.local_pod(pod, _index(device)))
+            case actions.RemoveEntry(name, key):
+                self._shared.remove(name, key)
+            case _:
+                self._act_on_pod(action)
+
+    def _act_on_pod(self, action: Action) -> None:
+        match action:
+            case actions.MakeLink(pod, device):
+                links.make(self._socket, self._config, pod, device)
+            case actions.DressLink(_, device):
+                links.dress(self._socket, self._config, device)
+            case actions.RemoveLink(device):
+                links.remove(self._socket, device)
+            case actions.ReleaseDevice(device):
+                links.release(self._socket, device)
+            case actions.BringUp(device):
+                links.bring_up(self._socket, device)
+            case actions.ConfigurePod(pod):
+                self._configure(pod)
+            case actions.JoinServices(pod):
+                self._join(pod)
+            case actions.LeaveServices(pin):
+                self._leave(pin)
+            case _:
+                self._act_on_programs(action)
+
+    def _act_on_programs(self, action: Action) -> None:
+        match action:
+            case actions.LoadPrograms(pod):
+                settings = layout.pod_settings(self._wanted, pod)
+                self._loaded[pod.uid] = self._programs.load(names.pin_name(pod.uid), settings)
+            case actions.AttachProgram(pod, device, name):
+                program = self._loaded[pod.uid].programs[name]
+                self._programs.attach(names.pin_name(pod.uid), name, program, _index(device))
+            case actions.ExchangePrograms(pod, skipped):
+                loaded = self._loaded[pod.uid].programs
+                there = {name: program for name, program in loaded.items() if name not in skipped}
+                self._programs.exchange(names.pin_name(pod.uid), there)
+            case actions.MarkPrograms(pod):
+                mark = layout.programs_mark(self._shared.base, layout.pod_settings(self._wanted, pod))
+                self._programs.mark(names.pin_name(pod.uid), mark)
+            case actions.RemovePins(pin):
+                self._programs.remove(pin)
+            case _:
+                raise AssertionError(f"nobody can do {action}")
+
+    def _configure(self, pod: PodNetwork) -> None:
+        if names.is_node(pod):
+            with netlink() as socket:
+                links.configure_node_end(socket, self._config, pod)
+        else:
+            namespaces.inside(Path(pod.netns), lambda: pod_end.configure(pod, self._wanted.cluster))
+
+    def _join(self, pod: PodNetwork) -> None:
+        host = names.is_node(pod)
+        cookie = namespaces.cookie() if host else namespaces.inside(Path(pod.netns), namespaces.cookie)
+        self._programs.note_cookie(names.pin_name(pod.uid), cookie)
+        if self._services:
+            self._services.join(cookie, pod.vpc, host)
+        self._observer.joined.add(pod.uid)
+
+    def _leave(self, pin: str) -> None:
+        cookie = self._programs.cookie(pin)
+        if cookie and self._services:
+            self._services.leave(cookie)
+
+
+def _index(device: str) -> int:
+    number = links.index(device)
+    if not number:
+        raise NetworkProblem(DEVICE_VANISHED, f"the device {device} has vanished")
+    return number
+
+
+def _failure(action: Action, act: Callable[[], None]) -> NetworkProblem | None:
+    """What went wrong, in the words of the port; None: nothing."""
+    try:
+        act()
+    except NetworkProblem as problem:
+        return problem
+    except (OSError, ObjectError, NetlinkError) as error:
+        refused = NetworkProblem(KERNEL_REFUSED, f"cannot carry out {type(action).__name__} ({action.why}): {error}")
+        refused.__cause__ = error
+        return refused
+    return None
