@@ -66,6 +66,7 @@ class Facts:
     port_holder: str = ""  # empty when it cannot be seen
     server_runs: bool = False
     agent_runs: bool = False
+    vpc_runs: bool = False
     set_up: bool = False  # a cluster was started here before
     store: str = "/var/lib/k3py/server/store"
     store_filesystem: str = "ext4"
@@ -185,9 +186,9 @@ def _certificates(facts: Facts) -> Result:
 
 
 def _daemons(facts: Facts) -> Result:
-    states = {"server": facts.server_runs, "agent": facts.agent_runs}
+    states = {"server": facts.server_runs, "agent": facts.agent_runs, "VPC daemon": facts.vpc_runs}
     if all(states.values()):
-        return Result("daemons", Level.OK, "server and agent run")
+        return Result("daemons", Level.OK, "server, agent and VPC daemon run")
     if not facts.set_up:
         return Result("daemons", Level.OK, "no cluster was started here yet; 'k3py up' does")
     down = [name for name, runs in states.items() if not runs]

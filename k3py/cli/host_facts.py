@@ -28,7 +28,7 @@ _LISTEN: Final = "0A"  # state of a socket in /proc/net/tcp
 def gather(paths: Paths) -> Facts:
     """The facts. What cannot be found out is left empty."""
     layout = _layout()
-    server, agent = (status_of(paths, name).read() is not None for name in ("server", "agent"))
+    server, agent, vpc = (status_of(paths, name).read() is not None for name in ("server", "agent", "vpc"))
     settings = _settings(paths)
     store = settings.store or str(paths.server_store)
     folder = _existing(Path(store)) if store.startswith("/") else paths.root
@@ -47,6 +47,7 @@ def gather(paths: Paths) -> Facts:
         port_holder="" if free else _holder(settings.port),
         server_runs=server,
         agent_runs=agent,
+        vpc_runs=vpc,
         set_up=paths.server_store.exists() or paths.admin_kubeconfig.exists(),
         store=store,
         store_filesystem=filesystem,

@@ -34,13 +34,14 @@ HOSTS: list[tuple[str, dict[str, Any], str, Level]] = [
     ("nobody keeps the clock", {"clock_is_synchronised": False}, "clock", Level.WARN),
     ("an expired certificate", {"certificates": [CertificateAge("node", NOW - 9, NOW)]}, "certificates", Level.FAIL),
     ("one not renewed", {"certificates": [CertificateAge("node", NOW - 85, NOW + 15)]}, "certificates", Level.WARN),
-    ("a daemon is down", {"set_up": True, "server_runs": True}, "daemons", Level.FAIL),
+    ("a daemon is down", {"set_up": True, "server_runs": True, "agent_runs": True}, "daemons", Level.FAIL),
 ]  # fmt: skip
 
 
 def test_a_good_host_passes_everything() -> None:
     assert {each.level for each in examine(Facts())} == {Level.OK}
-    running = replace(Facts(), set_up=True, server_runs=True, agent_runs=True, port_is_free=False, certificates=[FRESH])
+    runs = {"server_runs": True, "agent_runs": True, "vpc_runs": True}
+    running = replace(Facts(), set_up=True, **runs, port_is_free=False, certificates=[FRESH])
     assert {each.level for each in examine(running)} == {Level.OK}
 
 

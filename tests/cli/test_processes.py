@@ -7,7 +7,7 @@ import pytest
 from k3py.base.paths import Paths
 from k3py.cli.app import Failure, run_command
 from k3py.cli.processes import start_daemon
-from k3py.cli.up import _agent
+from k3py.cli.up import _start
 from k3py.daemons.process import StatusFile
 from k3py.runtime.problems import NotSupported
 
@@ -29,11 +29,13 @@ def test_a_daemon_has_the_root_of_who_started_it(tmp_path: Path, monkeypatch: py
     assert "found-it" in (paths.log / "server.log").read_text()
 
 
-def test_an_agent_of_another_name_is_not_waited_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("daemon", "title"), [("agent", "agent"), ("vpc", "VPC daemon")])
+def test_a_daemon_of_another_node_is_not_taken_for_ours(daemon: str, title: str, tmp_path: Path) -> None:
     paths = Paths.below(tmp_path)
-    StatusFile(paths.run / "agent.json").write(node="n1")
-    with pytest.raises(Failure, match="the agent runs as node n1 already"):
-        _agent(paths, "https://127.0.0.1:1", "n2", SECONDS)
+    StatusFile(paths.run / f"{daemon}.json").write(node="n1")
+    assert _start(paths, daemon, "n1", [], {}) is None, "it runs already"
+    with pytest.raises(Failure, match=f"the {title} runs as node n1 already"):
+        _start(paths, daemon, "n2", [], {})
 
 
 def test_a_host_without_a_runtime_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -219,7 +219,7 @@ def test_what_the_cluster_is(cluster: Cluster) -> None:
     assert info["store"] == str(cluster.folder / "var/lib/k3py/server/store")
     assert {each["name"] for each in info["certificates"]} == {"certificate authority", "administrator", "node"}
     assert "Ready" in cluster.k3py("node", "list")
-    assert "server and agent run" in cluster.k3py("doctor")
+    assert "server, agent and VPC daemon run" in cluster.k3py("doctor")
     assert cluster.k3py("image", "list", "-o", "name") == f"{IMAGE}\n"
 
 
