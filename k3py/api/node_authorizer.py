@@ -1,4 +1,4 @@
-"""What a node may do: its own Node, its own Lease, its own pods and what these pods mount.
+"""What a node may do: its own Node, its own Lease, its own pods and what these pods mount, its own address blocks.
 
 Kubernetes' "Using Node Authorization". Which objects a node's pods name is kept as an index, fed by the store's watch
 of pods, so that the question costs a look-up.
@@ -11,6 +11,7 @@ from k3py.api.authorization import Attributes
 from k3py.model import codec
 from k3py.model.generated import core_v1
 from k3py.model.user import User
+from k3py.model.vpc_v1 import GROUP
 from k3py.store.records import Change, ChangeType, Record
 
 _READ = ("get", "list", "watch")
@@ -135,6 +136,8 @@ class NodeAuthorizer:
             ("", "namespaces"): _may_read,
             ("coordination.k8s.io", "leases"): self._leases,
             ("discovery.k8s.io", "endpointslices"): _may_read,
+            (GROUP, "vpcs"): _may_read,
+            (GROUP, "vpcblocks"): _may_have_blocks,
         }
 
     def allows(self, user: User, attributes: Attributes) -> bool:
@@ -186,3 +189,8 @@ def _may_tell(node: str, asked: Attributes) -> bool:
 
 def _may_read(node: str, asked: Attributes) -> bool:
     return asked.verb in _READ
+
+
+def _may_have_blocks(node: str, asked: Attributes) -> bool:
+    """Which ones it may make and give back is admission's question."""
+    return asked.verb in (*_READ, "create", "delete") and not asked.subresource

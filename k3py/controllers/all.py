@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from k3py.base.clock import Clock
 from k3py.controllers.controller import Controller
@@ -17,7 +17,9 @@ from k3py.controllers.replicaset import ReplicaSetController
 from k3py.controllers.runner import Runner
 from k3py.controllers.service_account import ServiceAccountController
 from k3py.controllers.taint_eviction import STARTUP_GRACE_SECONDS, TaintEvictionController
+from k3py.controllers.vpc import VpcController
 from k3py.objects.service import Objects
+from k3py.objects.service_addresses import DEFAULT_RANGE
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,13 @@ class Settings:
         node_grace_seconds: a node that was not heard of for so long is Unknown; 4 s at least in earnest.
         startup_grace_seconds: nobody is evicted earlier than this after a start of the server.
         finished_pods_max: how many finished pods are kept.
+        service_cidr: the services' range, which VPCs' status repeats for nodes.
     """
 
     node_grace_seconds: float = GRACE_SECONDS
     startup_grace_seconds: float = STARTUP_GRACE_SECONDS
     finished_pods_max: int = FINISHED_MAX
+    service_cidr: str = str(DEFAULT_RANGE)
 
 
 def controllers(settings: Settings | None = None) -> Sequence[Controller]:
@@ -48,10 +52,15 @@ def controllers(settings: Settings | None = None) -> Sequence[Controller]:
         TaintEvictionController(chosen.startup_grace_seconds),
         ServiceAccountController(),
         PodGarbageController(chosen.finished_pods_max),
+        VpcController(chosen.service_cidr),
     )
 
 
 def runner(objects: Objects, clock: Clock, source: random.Random, settings: Settings | None = None) -> Runner:
-    """A runner of all controllers over the server's objects; ``start`` it when the store is open."""
+    """A runner of all controllers over the server's objects; ``start`` it when the store is open.
+
+    The services' range is the objects', whatever the settings say.
+    """
     writer = ObjectsWriter(objects)
-    return Runner(controllers(settings), objects.store, writer, writer, clock, source)
+    chosen = replace(settings or Settings(), service_cidr=str(objects.ranges.cluster_ips))
+    return Runner(controllers(chosen), objects.store, writer, writer, clock, source)

@@ -20,7 +20,7 @@ from k3py.controllers.pods import is_finished, is_ready
 from k3py.model.codec import encode
 from k3py.model.generated import core_v1, discovery_v1, meta_v1
 from k3py.model.selectors import from_map
-from k3py.model.vpc_v1 import DEFAULT_VPC, VPC_LABEL
+from k3py.model.vpc_v1 import vpc_of
 
 # Kubernetes' default of --max-endpoints-per-slice; the API allows 1000.
 ENDPOINTS_PER_SLICE_MAX: Final = 100
@@ -53,19 +53,13 @@ def reconcile(
     if not wanted.spec.selector or wanted.spec.type == "ExternalName" or wanted.metadata.deletion_timestamp is not None:
         return []
     families = [each for each in wanted.spec.ip_families if each in VERSIONS] or [IPV4]
-    vpc = wanted.metadata.labels.get(VPC_LABEL, DEFAULT_VPC)
-    inside = [pod for pod in pods if vpc_of(pod) == vpc]
+    inside = [pod for pod in pods if vpc_of(pod) == vpc_of(wanted)]
     alive = [each for each in slices if each.metadata.deletion_timestamp is None]
     actions: list[Action] = []
     for family in families:
         actions += _family(wanted, inside, zones, [each for each in alive if each.address_type == family], family)
     foreign = [each for each in alive if each.address_type in VERSIONS and each.address_type not in families]
     return actions + [Delete(target(each), "the service has no such family", unchanged=True) for each in foreign]
-
-
-def vpc_of(pod: core_v1.Pod) -> str:
-    """The VPC in which a pod can be reached; with its node's network that is the node's own, ``default``."""
-    return DEFAULT_VPC if pod.spec.host_network else pod.metadata.labels.get(VPC_LABEL, DEFAULT_VPC)
 
 
 def _family(

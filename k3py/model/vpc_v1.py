@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import field
 
+from k3py.model.generated import core_v1
 from k3py.model.generated.meta_v1 import Condition, LabelSelector, ObjectMeta
 from k3py.model.struct import Wire, wire
 
@@ -97,6 +98,13 @@ class VPCBlock(Wire):
 def block_name(vpc: str, cidr: str) -> str:
     """The one name that a slice's block can have: ``default-10-42-3-64`` for 10.42.3.64/26 of ``default``."""
     return f"{vpc}-{cidr.partition('/')[0].replace('.', '-')}"
+
+
+def vpc_of(obj: core_v1.Pod | core_v1.Service) -> str:
+    """The VPC in which a pod or Service can be reached; a pod with its node's network is where the node is."""
+    if isinstance(obj, core_v1.Pod) and obj.spec.host_network:
+        return DEFAULT_VPC
+    return obj.metadata.labels.get(VPC_LABEL) or DEFAULT_VPC
 
 
 def block_prefix_length(vpc: IPv4Network) -> int:

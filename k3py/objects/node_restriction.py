@@ -1,4 +1,5 @@
-"""Node restriction: a node writes its own Node and Lease, and the status and the end of its own pods; nothing else.
+"""Node restriction: a node writes its own Node, Lease and address blocks, and the status and the end of its own pods;
+nothing else.
 
 Source: Kubernetes' NodeRestriction admission plugin and node authorizer.
 """
@@ -11,6 +12,7 @@ from k3py.model.generated import coordination_v1, core_v1
 from k3py.model.generated.authentication_v1 import TokenRequest
 from k3py.model.registry import Kind
 from k3py.model.user import User
+from k3py.model.vpc_v1 import VPCBlock
 from k3py.objects.collections import NODE_LEASE_NAMESPACE
 
 # Kubernetes' own domains: what stands there steers schedulers and controllers, so a node sets only what describes it.
@@ -33,7 +35,7 @@ _LABELS_OF_NODES: Final = frozenset(
 
 
 def check_create(kind: Kind, new: Any, user: User) -> None:
-    """What a node may create: its Node, its Lease, and events.
+    """What a node may create: its Node, its Lease, its address blocks, and events.
 
     Raises:
         Forbidden: anything else.
@@ -44,6 +46,8 @@ def check_create(kind: Kind, new: Any, user: User) -> None:
         _check_labels(kind, name, set(new.metadata.labels))
     elif isinstance(new, coordination_v1.Lease):
         _own_lease(kind, new, user)
+    elif isinstance(new, VPCBlock):
+        _own_block(kind, new, user)
     elif not isinstance(new, core_v1.Event):
         raise _cannot(kind, name, f"node {_quoted(node)} cannot create {kind.plural}")
 
@@ -76,7 +80,7 @@ def check_update(kind: Kind, new: Any, old: Any, subresource: str, user: User) -
 
 
 def check_delete(kind: Kind, obj: Any, user: User) -> None:
-    """What a node may delete: its Lease and pods bound to it.
+    """What a node may delete: its Lease, its address blocks and pods bound to it.
 
     Raises:
         Forbidden: anything else.
@@ -88,6 +92,8 @@ def check_delete(kind: Kind, obj: Any, user: User) -> None:
             raise _cannot(kind, name, why)
     elif isinstance(obj, coordination_v1.Lease):
         _own_lease(kind, obj, user)
+    elif isinstance(obj, VPCBlock):
+        _own_block(kind, obj, user)
     else:
         raise _cannot(kind, name, f"node {_quoted(user.node)} cannot delete {kind.plural}")
 
@@ -141,6 +147,17 @@ def _own_lease(kind: Kind, lease: coordination_v1.Lease, user: User) -> None:
     meta = lease.metadata
     if meta.namespace != NODE_LEASE_NAMESPACE or meta.name != user.node:
         raise _cannot(kind, meta.name, "can only access node lease with the same name as the requesting node")
+
+
+def _own_block(kind: Kind, block: VPCBlock, user: User) -> None:
+    name = block.metadata.name
+    if block.spec.node_name != user.node:
+        why = f"node {_quoted(user.node)} can only have blocks with spec.nodeName set to itself"
+        raise _cannot(kind, name, why)
+    own = ("v1", "Node", user.node)
+    if any((each.api_version, each.kind, each.name) != own for each in block.metadata.owner_references):
+        why = f"node {_quoted(user.node)} can only have blocks that are owned by itself or by nobody"
+        raise _cannot(kind, name, why)
 
 
 def _check_labels(kind: Kind, name: str, changed: set[str]) -> None:

@@ -101,3 +101,35 @@ def test_a_node_creates_nothing_else_but_events():
                 await mine.create(kind, metadata={"name": "x"}, **body)
 
     run(story)
+
+
+def test_a_node_has_blocks_of_its_own_and_changes_none():
+    def block(node, *owners):
+        meta = {"name": f"default-10-42-0-{64 * len(owners)}", "ownerReferences": list(owners)}
+        spec = {"vpc": "default", "vpcID": 1, "cidr": f"10.42.0.{64 * len(owners)}/26", "nodeName": node}
+        return {"metadata": meta, "spec": spec}
+
+    def owner(kind, name):
+        return {"apiVersion": "v1", "kind": kind, "name": name, "uid": "u"}
+
+    async def story(objects):
+        mine, admin = Plain(objects, user=NODE), Plain(objects)
+        await admin.patch("VPC", "default", {"status": {"vpcID": 1}}, subresource="status")
+        await mine.create("VPCBlock", **block("n1"))
+        await mine.create("VPCBlock", **block("n1", owner("Node", "n1")))
+        with pytest.raises(errors.Forbidden, match=r"can only have blocks with spec\.nodeName set to itself"):
+            await mine.create("VPCBlock", **block("n2"))
+        for stranger in (owner("Node", "n2"), owner("Pod", "n1")):
+            with pytest.raises(errors.Forbidden, match="owned by itself or by nobody"):
+                await mine.create("VPCBlock", **block("n1", stranger))
+        with pytest.raises(errors.Forbidden, match="cannot update vpcblocks"):
+            await mine.patch("VPCBlock", "default-10-42-0-0", {"metadata": {"labels": {"a": "b"}}})
+        await admin.create("VPCBlock", **block("n2", owner("Node", "n2"), owner("Node", "n2")))
+        with pytest.raises(errors.Forbidden, match="can only have blocks"):
+            await mine.delete("VPCBlock", "default-10-42-0-128")
+        await mine.delete("VPCBlock", "default-10-42-0-0")
+        for kind, what in (("VPC", "vpcs"), ("Service", "services")):
+            with pytest.raises(errors.Forbidden, match=f"cannot create {what}"):
+                await mine.create(kind, metadata={"name": "x"})
+
+    run(story)
