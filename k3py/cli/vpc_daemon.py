@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from k3py.base.paths import Paths
-from k3py.cli.app import CONFLICT, FAILED, NOT_FOUND, UNAVAILABLE, Failure
+from k3py.cli.app import CONFLICT, FAILED, NOT_FOUND, UNAVAILABLE, USAGE, Failure
 from k3py.client.vpc import VpcClient, VpcRefused, VpcUnavailable
 from k3py.model import vpc_socket
 
 T = TypeVar("T")
 _EXIT_CODES: Final = {
+    vpc_socket.BAD_REQUEST: USAGE,
     vpc_socket.NOT_FOUND: NOT_FOUND,
     vpc_socket.VPC_NOT_FOUND: NOT_FOUND,
     vpc_socket.NOT_READY: UNAVAILABLE,

@@ -66,7 +66,10 @@ def create_vpc(
         Egress, typer.Option("--egress", help="The way out of the cluster: Masquerade or None.", case_sensitive=False)
     ] = Egress.MASQUERADE,
     allow_namespace: Annotated[
-        list[str] | None, typer.Option("--allow-namespace", help="Who may use it; may be repeated. [default: nobody]")
+        list[str] | None,
+        typer.Option(
+            "--allow-namespace", help="Who may use it; may be repeated. [default: namespaces labelled k3py.io/vpc=NAME]"
+        ),
     ] = None,
     allow_all_namespaces: Annotated[
         bool, typer.Option("--allow-all-namespaces", help="Every namespace may use it.")
@@ -74,7 +77,7 @@ def create_vpc(
     kubeconfig: Kubeconfig = "",
     context: Context = "",
 ) -> None:
-    """Make a VPC. Namespaces that may use it put their pods there by the label k3py.io/vpc."""
+    """Make a VPC. The label k3py.io/vpc=NAME, on a pod, a Service or a whole namespace, puts it there."""
     if allow_namespace and allow_all_namespaces:
         raise Failure("--allow-namespace does not go together with --allow-all-namespaces", USAGE)
     made = vpc_object(name, cidr, egress, allow_namespace or (), everybody=allow_all_namespaces)
@@ -84,7 +87,7 @@ def create_vpc(
 
 
 def vpc_object(name: str, cidr: str, egress: str, namespaces: Sequence[str], *, everybody: bool) -> Plain:
-    """The VPC as it is sent. ``namespaces`` may use it; without any, only administrators put pods there."""
+    """The VPC as it is sent. ``namespaces`` may use it; without any, those that carry its name in the VPC label."""
     spec: Plain = {"cidr": cidr, "egress": str(egress)}
     if everybody:
         spec["allowedNamespaces"] = {}

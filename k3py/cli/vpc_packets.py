@@ -17,6 +17,7 @@ from k3py.cli.vpc_text import (
     find_uid,
     is_address,
     reachability_text,
+    with_names,
 )
 from k3py.model.vpc_socket import PodCounters, Reachability, Traced
 
@@ -97,7 +98,8 @@ async def _check(client: "VpcClient", pod: str, destination: str, place: str) ->
     if not destination:
         return sender, "", None
     receiver = "" if is_address(destination) else find_uid(pods, destination, place)
-    return sender, receiver, await client.check_reachability(sender, receiver or destination)
+    found = await client.check_reachability(sender, receiver or destination)
+    return sender, receiver, with_names(found, pods)
 
 
 def _own_namespace() -> str:

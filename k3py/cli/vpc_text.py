@@ -86,6 +86,18 @@ def endpoint(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+def with_names(found: Reachability, pods: Sequence[PodCounters]) -> Reachability:
+    """The verdict with pods' names where the daemon, which others ask too, writes uids."""
+
+    def named(text: str) -> str:
+        for each in pods:
+            if each.name:
+                text = text.replace(each.pod_uid, f"{each.namespace}/{each.name}")
+        return text
+
+    return Reachability(reachable=found.reachable, why=named(found.why), way=tuple(map(named, found.way)))
+
+
 def reachability_text(found: Reachability) -> str:
     """The verdict, why, and the steps."""
     lines = [f"{'reachable' if found.reachable else 'not reachable'}: {found.why}"]

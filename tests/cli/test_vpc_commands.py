@@ -93,7 +93,7 @@ def test_counters(daemon: VpcServer, tmp_path: Path) -> None:
 
 
 def test_whether_a_packet_would_arrive(daemon: VpcServer, tmp_path: Path) -> None:
-    assert k3py(tmp_path, "trace", "a", "red/b") == "reachable: because of u2\n  1. from_pod\n  2. to_pod\n"
+    assert k3py(tmp_path, "trace", "a", "red/b") == "reachable: because of red/b\n  1. from_pod\n  2. to_pod\n"
     assert "because of 10.42.0.9" in k3py(tmp_path, "trace", "a", "10.42.0.9")
     assert k3py(tmp_path, "trace", "a", "10.99.0.1", code=1).startswith("not reachable: because of 10.99.0.1")
     assert json.loads(k3py(tmp_path, "trace", "a", "red/b", "-o", "json"))["reachable"]

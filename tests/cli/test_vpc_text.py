@@ -13,6 +13,7 @@ from k3py.cli.vpc_text import (
     find_uid,
     is_address,
     reachability_text,
+    with_names,
 )
 from k3py.model.vpc_socket import Count, DropEvent, PodCounters, Reachability
 
@@ -93,6 +94,13 @@ def test_a_verdict_and_its_steps() -> None:
     found = Reachability(reachable=False, why="VPC blue is not peered", way=("from_pod of red/web", "no route"))
     assert reachability_text(found) == (
         "not reachable: VPC blue is not peered\n  1. from_pod of red/web\n  2. no route\n"
+    )
+
+
+def test_pods_are_called_by_their_names() -> None:
+    found = Reachability(reachable=True, why="it is pod u2 of this node", way=("pod u1 (10.0.0.1)", "the node"))
+    assert with_names(found, PODS) == Reachability(
+        reachable=True, why="it is pod blue/web of this node", way=("pod red/web (10.0.0.1)", "the node")
     )
 
 
