@@ -54,16 +54,16 @@ class ServiceMaps:
         except BaseException:
             self._pins.close()
             raise
-        self._cut = UdpCut(self._map("reverses"))
+        self._cut = UdpCut(self.table("reverses"))
 
     def _adopt(self) -> None:
         with _problems("read the services that were there before"):
-            services, backends = _items(self._map("services")), _items(self._map("backends"))
-            self._present = records.parse_present(services, backends, iter(self._map("members")))
+            services, backends = _items(self.table("services")), _items(self.table("backends"))
+            self._present = records.parse_present(services, backends, iter(self.table("members")))
             self._newest = max(self._present.sets, default=0)
             self._members = {
                 int.from_bytes(key, "little"): records.parse_namespace(value)
-                for key, value in _items(self._map("namespaces"))
+                for key, value in _items(self.table("namespaces"))
             }
 
     def switch(
@@ -111,15 +111,15 @@ class ServiceMaps:
             NetworkProblem: the map is full, or another refusal of the kernel.
         """
         joined = Joined(vpc, host, self._cluster)
-        with _problems("let a network namespace see services", full=self._map("namespaces"), name="namespaces"):
-            self._map("namespaces")[records.namespace_key(cookie)] = records.namespace(joined)
+        with _problems("let a network namespace see services", full=self.table("namespaces"), name="namespaces"):
+            self.table("namespaces")[records.namespace_key(cookie)] = records.namespace(joined)
         self._members[cookie] = joined
         self._netns[cookie] = OWN_NAMESPACE if host and not netns else netns
 
     def leave(self, cookie: int) -> None:
         """The namespace sees no services any more; may be repeated. Raises NetworkProblem."""
         with _problems("forget a network namespace"):
-            _delete(self._map("namespaces"), records.namespace_key(cookie))
+            _delete(self.table("namespaces"), records.namespace_key(cookie))
         self._members.pop(cookie, None)
         self._netns.pop(cookie, None)
 
@@ -127,6 +127,10 @@ class ServiceMaps:
     def joined(self) -> frozenset[int]:
         """The cookies of all namespaces that see services, also of those that an earlier daemon let in."""
         return frozenset(self._members)
+
+    def table(self, name: str) -> Map:
+        """A map of the programs by its name; for those who want to look."""
+        return self._pins.maps[name]
 
     def repair(self) -> list[str]:
         """Pin again what somebody unpinned; the names. Raises NetworkProblem."""
@@ -153,16 +157,16 @@ class ServiceMaps:
             case WriteSet(number, content):
                 self._newest = number
                 self._present.sets[number] = None  # until it is whole
-                _write(self._map("backends"), records.backends(number, content))
-                _write(self._map("members"), records.members(number, content))
+                _write(self.table("backends"), records.backends(number, content))
+                _write(self.table("members"), records.members(number, content))
             case Point(frontend, pointer):
-                self._map("services")[records.service_key(frontend)] = records.service(frontend, pointer)
+                self.table("services")[records.service_key(frontend)] = records.service(frontend, pointer)
             case Forget(frontend):
-                _delete(self._map("services"), records.service_key(frontend))
+                _delete(self.table("services"), records.service_key(frontend))
             case DropSet(number):
                 for name, keys in self._keys_of(number).items():
                     for key in keys:
-                        _delete(self._map(name), key)
+                        _delete(self.table(name), key)
         self._present.done(step)
 
     def _keys_of(self, number: int) -> dict[str, list[bytes]]:
@@ -170,7 +174,7 @@ class ServiceMaps:
         content = self._present.sets.get(number)
         if content is None:
             names = ("backends", "members")
-            return {name: [key for key in self._map(name) if records.set_of(key) == number] for name in names}
+            return {name: [key for key in self.table(name) if records.set_of(key) == number] for name in names}
         return {
             "backends": [key for key, _ in records.backends(number, content)],
             "members": [key for key, _ in records.members(number, content)],
@@ -178,7 +182,7 @@ class ServiceMaps:
 
     def _check_room(self, most: Room) -> None:
         for name, entries in (("services", most.frontends), ("backends", most.backends)):
-            room = self._map(name).entries_max
+            room = self.table(name).entries_max
             if entries > room:
                 raise NetworkProblem(
                     KERNEL_REFUSED,
@@ -188,9 +192,6 @@ class ServiceMaps:
 
     def _places(self) -> list[Place]:
         return [Place(path, self._members[cookie].vpc) for cookie, path in self._netns.items() if path]
-
-    def _map(self, name: str) -> Map:
-        return self._pins.maps[name]
 
 
 @contextmanager
