@@ -1,4 +1,5 @@
-"""ConfigMaps and Secrets that this node's pods refer to: each is watched by itself, as long as a pod needs it.
+"""What this node's pods need of the cluster. ConfigMaps and Secrets: each is watched by itself, as long as a pod
+needs it; tokens and services have files of their own (``tokens``, ``services``).
 
 What was seen last is kept in files below ``/run`` (memory), so that a crashed container can be made anew while the
 server is away, also by an agent that was restarted meanwhile.
@@ -8,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,9 @@ from typing import Final
 import msgspec
 
 from k3py.agent.environment import Objects, references
+from k3py.agent.services import WatchedServices
+from k3py.agent.token_plan import TokenResults
+from k3py.agent.tokens import PodTokens
 from k3py.base.clock import Clock
 from k3py.base.paths import write_private
 from k3py.base.tasks import Tasks
@@ -61,6 +65,8 @@ class WatchedConfigs:
         self._watched: dict[Key, _Watched] = {}
         self._tasks = Tasks()
         self._watches = 0
+        self._pod_tokens = PodTokens(client, clock, source, folder, on_change)
+        self._services = WatchedServices(client, clock, source, folder)
 
     async def objects(self, pod: Pod) -> Objects:
         """The objects that the pod refers to and that exist.
@@ -80,6 +86,18 @@ class WatchedConfigs:
                 found_secrets[name] = value
         return Objects(found_maps, found_secrets)
 
+    async def tokens(self, pod: Pod) -> TokenResults:
+        """The tokens that the pod's volumes ask for, or why there is none."""
+        return await self._pod_tokens.tokens(pod)
+
+    async def service_variables(self, pod: Pod) -> Mapping[str, str]:
+        """The variables by which the pod finds services.
+
+        Raises:
+            Unavailable: the server does not answer and nothing is kept.
+        """
+        return await self._services.variables(pod)
+
     async def pull_credentials(self, pod: Pod) -> Sequence[Credential]:
         """Of all ``imagePullSecrets``; one that is missing or cannot be read is passed over, as kubelet does."""
         result: list[Credential] = []
@@ -98,6 +116,8 @@ class WatchedConfigs:
 
     def release(self, pod_uid: str) -> None:
         """The pod needs nothing any more; objects that nobody needs are watched and kept no longer."""
+        self._pod_tokens.release(pod_uid)
+        self._services.release(pod_uid)
         for key, watched in list(self._watched.items()):
             watched.users.discard(pod_uid)
             if not watched.users:
@@ -109,6 +129,8 @@ class WatchedConfigs:
     async def stop(self) -> None:
         """End all watches; what is kept stays for the next agent."""
         await self._tasks.stop()
+        await self._pod_tokens.stop()
+        await self._services.stop()
 
     async def _get(self, key: Key, pod_uid: str) -> Value | None:
         watched = self._watched.get(key)

@@ -5,12 +5,14 @@ are kubelet's, as people search for them.
 """
 
 import re
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
 from k3py.agent.resources import limit, request
+from k3py.agent.token_plan import TokenResults
 from k3py.model import quantity
 from k3py.model.generated.core_v1 import ConfigMap, Container, EnvVar, Pod, ResourceFieldSelector, Secret
 from k3py.model.struct import Quantity
@@ -24,10 +26,15 @@ class ConfigProblem(Exception):
 
 @dataclass(frozen=True)
 class Objects:
-    """ConfigMaps and Secrets of the pod's namespace by name. A name that is absent does not exist in the cluster."""
+    """ConfigMaps and Secrets of the pod's namespace by name. A name that is absent does not exist in the cluster.
+
+    ``tokens`` are given for volumes, ``services`` (variables by which services are found) for containers.
+    """
 
     config_maps: Mapping[str, ConfigMap] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
+    tokens: TokenResults = field(default_factory=dict)
+    services: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,7 @@ def expand(text: str, values: Mapping[str, str]) -> str:
 def environment(
     pod: Pod, container: Container, image_env: Sequence[str], objects: Objects, node: NodeFacts
 ) -> dict[str, str]:
-    """The whole environment, in order: of the image, ``envFrom``, ``env``; later ones win.
+    """The whole environment, in order: of the image, services, ``envFrom``, ``env``; later ones win.
 
     Raises:
         ConfigProblem: something that is referred to does not exist and is not optional.
@@ -84,7 +91,7 @@ def environment(
         value_or_none = _value(pod, container, variable, own, objects, node)
         if value_or_none is not None:
             own[variable.name] = value_or_none
-    return result | own
+    return result | dict(objects.services) | own
 
 
 def _env_from(pod: Pod, container: Container, objects: Objects) -> Iterator[tuple[str, str]]:
@@ -111,7 +118,7 @@ def _value(
 ) -> str | None:
     source = variable.value_from
     if source is None:
-        return expand(variable.value, so_far)
+        return expand(variable.value, ChainMap(dict(so_far), dict(objects.services)))
     if source.field_ref is not None:
         return field_value(pod, source.field_ref.field_path, node)
     if source.resource_field_ref is not None:

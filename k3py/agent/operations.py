@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Final
 
 from k3py.agent.actions import EnsureImage, PrepareVolumes, ReportGone, RunPostStart, StopContainer
@@ -110,7 +111,7 @@ class Operations:
         pod = self._record.pod
         self._memory.volumes_stale = False
         try:
-            objects = await self._configs.objects(pod)
+            objects = replace(await self._configs.objects(pod), tokens=await self._configs.tokens(pod))
             node = self._tools.node.facts(self._tools.network.addresses(self._record.uid))
             self._memory.volumes = self._steps.volume_files().prepare(sources(pod, objects, node))
             self._memory.volumes_trouble = None
@@ -130,6 +131,7 @@ class Operations:
         try:
             image = await self._puller.ensure(self._record.pod, container)
             objects = await self._configs.objects(self._record.pod)
+            objects = replace(objects, services=await self._configs.service_variables(self._record.pod))
             self._memory.prepared[name] = Prepared(image, objects)
             return
         except NoImage as problem:

@@ -1,10 +1,11 @@
 """What a pod's worker asks of the rest of the agent; tests answer in its place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from k3py.agent.environment import NodeFacts, Objects
+from k3py.agent.token_plan import TokenResults
 from k3py.image.auth import Credential
 from k3py.image.image import Image
 from k3py.model.generated.core_v1 import Pod, PodStatus
@@ -19,10 +20,18 @@ class Events(Protocol):
 
 
 class Configs(Protocol):
-    """ConfigMaps and Secrets that pods refer to, kept for when the server is away."""
+    """What pods need of the cluster: ConfigMaps, Secrets, tokens, services; kept for when the server is away."""
 
     async def objects(self, pod: Pod) -> Objects:
         """Those that exist. Raises Problem when the server cannot be asked and nothing is kept."""
+        ...
+
+    async def tokens(self, pod: Pod) -> TokenResults:
+        """The tokens that its volumes ask for, or why there is none."""
+        ...
+
+    async def service_variables(self, pod: Pod) -> Mapping[str, str]:
+        """The variables by which it finds services. Raises Unavailable when they were never read."""
         ...
 
     async def pull_credentials(self, pod: Pod) -> Sequence[Credential]:

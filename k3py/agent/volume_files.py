@@ -129,8 +129,9 @@ def write_files(folder: Path, files: Files, fs_group: int | None = None) -> bool
         path = target / relative
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         path.write_bytes(content)
-        if fs_group is not None:
-            os.chown(path, -1, fs_group)
+        owner = files.owners.get(relative, -1)
+        if fs_group is not None or owner >= 0:
+            os.chown(path, owner, -1 if fs_group is None else fs_group)
         path.chmod(_mode(mode, fs_group))
     new = folder / _NEW_DATA
     new.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from k3py.agent.environment import ConfigProblem, NodeFacts, Objects, field_value, resource_value
+from k3py.agent.token_plan import NoToken, file_mode, file_user, token_key
 from k3py.model import quantity
 from k3py.model.generated import core_v1
 from k3py.model.generated.core_v1 import DownwardAPIVolumeFile, KeyToPath, Pod, Volume, VolumeProjection
@@ -38,10 +39,14 @@ class HostPath:
 
 @dataclass(frozen=True)
 class Files:
-    """Files that are kept up to date. ``entries``: relative path -> content and mode. ``secret``: never on disk."""
+    """Files that are kept up to date. ``entries``: relative path -> content and mode. ``secret``: never on disk.
+
+    ``owners``: relative path -> uid, for files that are not root's.
+    """
 
     entries: Mapping[str, tuple[bytes, int]] = field(default_factory=dict)
     secret: bool = False
+    owners: Mapping[str, int] = field(default_factory=dict)
 
 
 Source = EmptyDir | HostPath | Files
@@ -83,7 +88,9 @@ def _source(pod: Pod, volume: Volume, objects: Objects, node: NodeFacts) -> Sour
         entries: dict[str, tuple[bytes, int]] = {}
         for projection in volume.projected.sources:
             entries.update(_projection(pod, projection, mode, objects, node))
-        return Files(entries, secret=any(each.secret for each in volume.projected.sources))
+        projected = volume.projected.sources
+        hidden = any(each.secret or each.service_account_token for each in projected)
+        return Files(entries, secret=hidden, owners=_owners(pod, projected))
     if volume.empty_dir is not None or not _names_a_kind(volume):
         given = volume.empty_dir or core_v1.EmptyDirVolumeSource()
         size = None if given.size_limit is None else quantity.whole(given.size_limit) or None
@@ -110,8 +117,21 @@ def _projection(
         yield from _secret(secret.name, objects.secrets.get(secret.name), secret.items, secret.optional, mode)
     elif projection.downward_api is not None:
         yield from _downward(pod, projection.downward_api.items, mode, node)
+    elif projection.service_account_token is not None:
+        token = objects.tokens.get(token_key(projection.service_account_token), NoToken("failed to fetch token"))
+        if isinstance(token, NoToken):
+            raise VolumeProblem(token.why)
+        path = checked_path(projection.service_account_token.path)
+        yield path, (token.encode(), file_mode(pod, mode))
     else:
         raise VolumeProblem("this source of a projected volume is not supported on this node")
+
+
+def _owners(pod: Pod, projections: Sequence[VolumeProjection]) -> dict[str, int]:
+    """Tokens belong to the pod's user, everything else to root."""
+    user = file_user(pod)
+    tokens = [each.service_account_token for each in projections if each.service_account_token is not None]
+    return {} if user is None else {checked_path(each.path): user for each in tokens}
 
 
 def _config_map(

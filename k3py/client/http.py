@@ -16,6 +16,9 @@ from k3py.client.paths import collection_path, delete_options, kind_of, object_p
 from k3py.client.port import Listing, PatchType, Propagation, WatchEvent
 from k3py.model import codec
 from k3py.model.errors import Unavailable
+from k3py.model.generated.authentication_v1 import TokenRequest
+from k3py.model.generated.core_v1 import ServiceAccount
+from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 
 T = TypeVar("T", bound=Wire)
@@ -40,6 +43,9 @@ _KEEP_ALIVE: Final[list[tuple[int, int, int]]] = [
 ]
 # Nothing of the request was executed: the connection was an idle one that the server had just closed.
 _STALE: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+
+
+_TOKEN_REQUEST: Final = Kind(TokenRequest, "tokenrequests", stored=False)
 
 
 @dataclass(frozen=True)
@@ -183,6 +189,11 @@ class HttpClient:
             content_type=patch_type,
         )
         return decode_single(entry, kind, answer.body)
+
+    async def create_token(self, account: str, namespace: str, request: TokenRequest) -> TokenRequest:
+        path = object_path(kind_of(ServiceAccount), account, namespace, "token")
+        answer = await self.request("POST", path, body=codec.encode(request))
+        return decode_single(_TOKEN_REQUEST, TokenRequest, answer.body)
 
     async def delete(
         self,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
+from k3py.model.generated.authentication_v1 import TokenRequest
 from k3py.model.struct import Wire
 
 T = TypeVar("T", bound=Wire)
@@ -106,6 +107,10 @@ class Client(Protocol):
         field_manager: str = "",
     ) -> T:
         """Change the object on the server. Raises NotFound, Conflict, Invalid."""
+        ...
+
+    async def create_token(self, account: str, namespace: str, request: TokenRequest) -> TokenRequest:
+        """Ask for a token of a service account; the result's status has it. Raises NotFound, Invalid, Conflict."""
         ...
 
     async def delete(

@@ -14,6 +14,7 @@ from k3py.controllers.node_lifecycle import GRACE_SECONDS, NodeLifecycleControll
 from k3py.controllers.objects_writer import ObjectsWriter
 from k3py.controllers.pod_gc import FINISHED_MAX, PodGarbageController
 from k3py.controllers.replicaset import ReplicaSetController
+from k3py.controllers.root_ca import RootCaController
 from k3py.controllers.runner import Runner
 from k3py.controllers.service_account import ServiceAccountController
 from k3py.controllers.taint_eviction import STARTUP_GRACE_SECONDS, TaintEvictionController
@@ -30,12 +31,14 @@ class Settings:
         node_grace_seconds: a node that was not heard of for so long is Unknown; 4 s at least in earnest.
         startup_grace_seconds: nobody is evicted earlier than this after a start of the server.
         finished_pods_max: how many finished pods are kept.
+        root_ca_pem: the CA certificates by which pods know the API server; empty: nobody tells them.
         service_cidr: the services' range, which VPCs' status repeats for nodes.
     """
 
     node_grace_seconds: float = GRACE_SECONDS
     startup_grace_seconds: float = STARTUP_GRACE_SECONDS
     finished_pods_max: int = FINISHED_MAX
+    root_ca_pem: str = ""
     service_cidr: str = str(DEFAULT_RANGE)
 
 
@@ -52,6 +55,7 @@ def controllers(settings: Settings | None = None) -> Sequence[Controller]:
         TaintEvictionController(chosen.startup_grace_seconds),
         ServiceAccountController(),
         PodGarbageController(chosen.finished_pods_max),
+        *([RootCaController(chosen.root_ca_pem)] if chosen.root_ca_pem else []),
         VpcController(chosen.service_cidr),
     )
 

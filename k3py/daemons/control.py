@@ -16,8 +16,8 @@ from k3py.scheduler.loop import NAME, Scheduler
 class Control:
     """Runs them over one set of caches."""
 
-    def __init__(self, objects: Objects, clock: Clock, source: random.Random, node_grace_seconds: float) -> None:
-        self.runner = every.runner(objects, clock, source, every.Settings(node_grace_seconds))
+    def __init__(self, objects: Objects, clock: Clock, source: random.Random, settings: every.Settings) -> None:
+        self.runner = every.runner(objects, clock, source, settings)
         self._events = EventRecorder(NAME, ObjectsWriter(objects, SCHEDULER), clock, source)
         self.scheduler = Scheduler(objects, self._events, clock, source)
         caches = self.runner.caches

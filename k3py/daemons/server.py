@@ -7,13 +7,14 @@ import platform
 import random
 import socket
 from collections.abc import Sequence
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
 
 from cryptography import x509
 
 from k3py.api.authentication import Authenticator, StaticTokens
-from k3py.api.authorization import AnyOf, Basic, Masters
+from k3py.api.authorization import AnyOf, Attributes, Authorizer, Basic, Masters
 from k3py.api.documents import Documents, IssuerDocuments
 from k3py.api.health import version_document
 from k3py.api.http.server import HttpServer, bind
@@ -28,6 +29,7 @@ from k3py.base.clock import Clock, SystemClock
 from k3py.base.ids import new_uid
 from k3py.base.paths import Paths
 from k3py.base.tasks import Tasks
+from k3py.controllers.all import Settings as ControllerSettings
 from k3py.daemons.certificates import ServerCertificate, ensure_admin_kubeconfig, reachable
 from k3py.daemons.cluster import Cluster, open_cluster
 from k3py.daemons.control import Control
@@ -35,11 +37,14 @@ from k3py.daemons.joining import Joining
 from k3py.daemons.leadership import lead
 from k3py.daemons.process import StatusFile, die, notify, until_told_to_stop
 from k3py.daemons.settings import BadSetting, ServerSettings
+from k3py.model import vpc_v1
 from k3py.model.generated import core_v1
 from k3py.model.registry import KINDS
+from k3py.model.user import User
 from k3py.objects.collections import collections
 from k3py.objects.service import Objects
-from k3py.objects.system import ensure_system_objects
+from k3py.objects.service_addresses import ServiceRanges
+from k3py.objects.system import decided_ranges, ensure_system_objects
 from k3py.objects.token_requests import TokenIssuer
 from k3py.pki.rotation import keep_fresh
 from k3py.proxy.server import TunnelHub
@@ -89,13 +94,18 @@ class Server:
         )
         store = self._store = self._make_store(opened, cluster)
         await store.open()
-        objects = Objects(store, self._clock, self._source)
-        await ensure_system_objects(objects)
+        authorizer = self._make_authorizer(store)
+        objects = self._make_objects(store, authorizer)
+        await ensure_system_objects(objects, self._settings.cluster_cidr)
         holder = f"{self._settings.node_name or platform.node()}_{new_uid(self._source)}"
         self._tasks.start(lead(objects, self._clock, holder), "the leader's lease")
-        self._listen(store, objects, cluster, static_tokens)
+        self._listen(store, objects, cluster, static_tokens, authorizer)
         if not self._settings.api_only:
-            self._control = Control(objects, self._clock, self._source, self._settings.node_monitor_grace_seconds)
+            settings = ControllerSettings(
+                node_grace_seconds=self._settings.node_monitor_grace_seconds,
+                root_ca_pem=cluster.authority.certificate_pem.decode(),
+            )
+            self._control = Control(objects, self._clock, self._source, settings)
             self._control.start()
         self._announce(cluster)
 
@@ -120,9 +130,30 @@ class Server:
         except OSError as error:
             raise OSError(f"cannot listen on {address}, port {port}: {error.strerror or error}") from error
 
-    def _listen(self, store: Store, objects: Objects, cluster: Cluster, static_tokens: Sequence[StaticTokens]) -> None:
+    def _make_authorizer(self, store: Store) -> Authorizer:
+        references = NodeReferences()
+        plural = KINDS.of(core_v1.Pod).plural
+        references.begin(store.list(plural, None))
+        store.watch(plural, None, None, references.deliver)
+        return AnyOf(Masters(), NodeAuthorizer(references), Basic())
+
+    def _make_objects(self, store: Store, authorizer: Authorizer) -> Objects:
+        def may_use(user: User, vpc: str) -> bool:
+            return authorizer.allows(user, Attributes(vpc_v1.USE_VERB, vpc_v1.GROUP, "vpcs", name=vpc))
+
+        ranges = decided_ranges(store, ServiceRanges(IPv4Network(self._settings.service_cidr)))
+        return Objects(store, self._clock, self._source, ranges, may_use)
+
+    def _listen(
+        self,
+        store: Store,
+        objects: Objects,
+        cluster: Cluster,
+        static_tokens: Sequence[StaticTokens],
+        authorizer: Authorizer,
+    ) -> None:
         assert self._listener is not None
-        api = self._make_api(store, objects, cluster, static_tokens)
+        api = self._make_api(store, objects, cluster, static_tokens, authorizer)
         certificate = ServerCertificate(cluster.authority, self._settings.bind_address, self._settings.tls_san)
         self._http = HttpServer(api.handle, new_audit_id=lambda: new_uid(self._source))
         self.port = self._http.serve(self._listener, certificate.context)
@@ -131,12 +162,14 @@ class Server:
             keep_fresh(certificate.pem, certificate.renew, self._clock, backoff), "renewal of the server certificate"
         )
 
-    def _make_api(self, store: Store, objects: Objects, cluster: Cluster, static_tokens: Sequence[StaticTokens]) -> Api:
-        references = NodeReferences()
-        pods = store.list(KINDS.of(core_v1.Pod).plural, None)
-        references.begin(pods)
-        store.watch(KINDS.of(core_v1.Pod).plural, None, None, references.deliver)
-        authorizer = AnyOf(Masters(), NodeAuthorizer(references), Basic())
+    def _make_api(
+        self,
+        store: Store,
+        objects: Objects,
+        cluster: Cluster,
+        static_tokens: Sequence[StaticTokens],
+        authorizer: Authorizer,
+    ) -> Api:
         joining = self._joining = Joining(cluster, objects, self._hub, self._clock)
         joining.follow_deletions()
         system = f"{platform.system().lower()}/{_GO_ARCH.get(platform.machine(), platform.machine())}"

@@ -11,6 +11,7 @@ from k3py.base.clock import Clock, rfc3339
 from k3py.client.port import EventType, Listing, PatchType, Propagation, T, WatchEvent
 from k3py.model import codec
 from k3py.model.errors import AlreadyExists, Conflict, Expired, Forbidden, NotFound, Unavailable
+from k3py.model.generated.authentication_v1 import TokenRequest
 from k3py.model.generated.core_v1 import Pod
 
 
@@ -26,6 +27,7 @@ class Cluster:
         self.empty = False
         self.objects: dict[tuple[str, str, str], Any] = {}
         self.revision = 100
+        self.tokens = 0
         self.calls: list[tuple[str, str, str]] = []
         self._log: list[tuple[int, EventType, Any]] = []
         self._changed: list[asyncio.Event] = []
@@ -181,6 +183,19 @@ class Cluster:
         new = codec.convert(kind, plain)[0]
         result: T = copy.deepcopy(self.put(new))
         return result
+
+    async def create_token(self, account: str, namespace: str, request: TokenRequest) -> TokenRequest:
+        await asyncio.sleep(0.001)
+        self.calls.append(("token", "ServiceAccount", account))
+        if self.away:
+            raise Unavailable("the server is away")
+        if self.empty:
+            raise NotFound(f'serviceaccounts "{account}" not found')
+        self.tokens += 1
+        made = copy.deepcopy(request)
+        made.status.token = f"token {self.tokens} for {account} of {namespace}"
+        made.status.expiration_timestamp = rfc3339(self._clock.now() + (made.spec.expiration_seconds or 3600))
+        return made
 
     async def delete(
         self,

@@ -161,7 +161,8 @@ class Toy:
             case Patch(where, body):
                 known = self.objects[where.kind, where.namespace, where.name]
                 assert known.metadata.resource_version == where.version, "stale"
-                self.change(where.kind, where.namespace, where.name, dict(body))
+                if _merged(to_plain(known), body) != to_plain(known):  # as the server: else nothing is written
+                    self.change(where.kind, where.namespace, where.name, dict(body))
                 return
             case Delete(where):
                 name = where.name

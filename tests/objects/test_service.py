@@ -6,7 +6,7 @@ import pytest
 
 from k3py.model import errors
 from k3py.model.generated import core_v1, meta_v1
-from k3py.objects.options import WriteOptions
+from k3py.objects.options import PatchType, WriteOptions
 from tests.objects.world import WRITE, Plain, kind_of, run
 
 POD = {"spec": {"containers": [{"name": "c", "image": "busybox"}]}}
@@ -111,7 +111,8 @@ def test_status_and_spec_are_written_apart():
         assert changed["status"]["phase"] == "Running"
         assert changed["spec"]["containers"][0]["image"] == "busybox"
         assert changed["metadata"]["generation"] == 1
-        changed = await plain.patch("Pod", "p", {"spec": {"containers": [{"name": "c", "image": "other"}]}})
+        body = {"spec": {"containers": [{"name": "c", "image": "other"}]}}
+        changed = await plain.patch("Pod", "p", body, PatchType.STRATEGIC)
         assert changed["metadata"]["generation"] == 2
 
     run(story)
