@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import yaml
 
 from k3py.model.names import dns_1123_subdomain
+from k3py.model.vpc_ranges import PREFIX_LENGTHS, network, unfit
 from k3py.pki.errors import BadToken
 from k3py.pki.tokens import JoinToken
 
@@ -22,6 +23,8 @@ T = TypeVar("T")
 SECRETS = ("token",)
 PORT_MAX = 65_535
 TOKEN_PREFIX = "k3py1."
+# Kubernetes' own bound, and room for the tenth address, which is the DNS'.
+SERVICE_PREFIX_LENGTHS = (12, 27)
 
 
 class BadSetting(ValueError):
@@ -60,6 +63,7 @@ class ServerSettings:
         for name in self.tls_san:
             _check_host(name)
         _check_token(self.token)
+        _check_ranges(self.cluster_cidr, self.service_cidr)
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,23 @@ def _check_host(name: str) -> None:
     except ValueError:
         if dns_1123_subdomain(name.removeprefix("*.").lower()):
             raise BadSetting(f"cannot use tls-san {name!r}: it is neither a DNS name nor an IP address") from None
+
+
+def _check_ranges(cluster: str, service: str) -> None:
+    """Raises BadSetting unless both are IPv4 networks of a fit size that leave each other and reserved ranges alone."""
+    networks = {}
+    for name, text, lengths in (
+        ("cluster-cidr", cluster, PREFIX_LENGTHS),
+        ("service-cidr", service, SERVICE_PREFIX_LENGTHS),
+    ):
+        parsed = network(text)
+        if parsed is None:
+            raise BadSetting(f"cannot use {name} {text!r}: it is no IPv4 network like 10.9.0.0/16 (without host bits)")
+        for why in unfit(parsed, lengths):
+            raise BadSetting(f"cannot use {name} {text}: it {why}")
+        networks[name] = parsed
+    if networks["cluster-cidr"].overlaps(networks["service-cidr"]):
+        raise BadSetting(f"cannot use cluster-cidr {cluster}: it overlaps service-cidr {service}")
 
 
 def _check_token(token: str) -> None:

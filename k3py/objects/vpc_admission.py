@@ -14,10 +14,10 @@ from k3py.model.generated import apps_v1, core_v1
 from k3py.model.registry import KINDS, Kind
 from k3py.model.selectors import from_struct
 from k3py.model.user import MASTERS, User
+from k3py.model.vpc_ranges import network
 from k3py.model.vpc_v1 import DEFAULT_VPC, USE_VERB, VPC, VPC_LABEL, VPCBlock, block_prefix_length
 from k3py.objects.fields import IMMUTABLE, Errors, shown
 from k3py.objects.service_addresses import ServiceRanges
-from k3py.objects.validation.vpc import network
 from k3py.store.records import Record
 from k3py.store.store import Store
 

@@ -111,6 +111,19 @@ NODE_CASES = [  # what node n1 asks -> may it
     ("GET", "/api/v1/namespaces/kube-system/secrets/used", False),
     ("GET", "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/n2", False),
     ("POST", "/apis/apps/v1/namespaces/default/deployments", False),
+    ("GET", "/apis/vpc.k3py.io/v1/vpcs", True),
+    ("GET", "/apis/vpc.k3py.io/v1/vpcs?watch=true", True),
+    ("GET", "/apis/vpc.k3py.io/v1/vpcs/default", True),
+    ("PATCH", "/apis/vpc.k3py.io/v1/vpcs/default", False),
+    ("PATCH", "/apis/vpc.k3py.io/v1/vpcs/default/status", False),
+    ("DELETE", "/apis/vpc.k3py.io/v1/vpcs/default", False),
+    ("GET", "/apis/vpc.k3py.io/v1/vpcblocks?watch=true", True),
+    ("DELETE", "/apis/vpc.k3py.io/v1/vpcblocks/default-10-42-0-0", True),
+    ("PATCH", "/apis/vpc.k3py.io/v1/vpcblocks/default-10-42-0-0", False),
+    ("DELETE", "/apis/vpc.k3py.io/v1/vpcblocks", False),
+    ("GET", "/apis/discovery.k8s.io/v1/endpointslices?watch=true", True),
+    ("GET", "/api/v1/services?watch=true", True),
+    ("GET", "/api/v1/namespaces?watch=true", True),
 ]
 
 

@@ -83,6 +83,23 @@ def test_a_certificate_is_for_names_and_addresses_only(name: str, fits: bool) ->
         ServerSettings(tls_san=(name,))
 
 
+@pytest.mark.parametrize(
+    ("ranges", "why"),
+    [
+        ({"cluster_cidr": "10.42.0.1/16"}, "cannot use cluster-cidr '10.42.0.1/16': it is no IPv4 network"),
+        ({"cluster_cidr": "fd00::/64"}, "it is no IPv4 network"),
+        ({"service_cidr": "10.43.0.0/28"}, "cannot use service-cidr 10.43.0.0/28: it must be between /12 and /27 long"),
+        ({"cluster_cidr": "10.0.0.0/29"}, "it must be between /8 and /28 long"),
+        ({"service_cidr": "100.64.0.0/16"}, r"it may not overlap 100\.64\.0\.0/10"),
+        ({"cluster_cidr": "10.0.0.0/8"}, r"cluster-cidr 10\.0\.0\.0/8: it overlaps service-cidr 10\.43\.0\.0/16"),
+    ],
+)
+def test_ranges_fit_and_leave_each_other_alone(ranges: dict[str, str], why: str) -> None:
+    with pytest.raises(BadSetting, match=why):
+        ServerSettings(**ranges)  # type: ignore[arg-type]
+    assert ServerSettings(cluster_cidr="10.0.0.0/11", service_cidr="192.168.0.0/27").port == 6443
+
+
 def test_a_join_token_that_is_none_is_refused_without_showing_it() -> None:
     assert ServerSettings(token="a-bare-secret").token == "a-bare-secret"
     with pytest.raises(BadSetting, match="cannot read the join token") as caught:

@@ -5,23 +5,16 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from k3py.model import names
+from k3py.model.vpc_ranges import network, unfit
 from k3py.model.vpc_v1 import EGRESS_MASQUERADE, EGRESS_NONE, VPC, VPCBlock, block_name
 from k3py.objects.fields import Errors
 from k3py.objects.validation.scheduling import label_selector
 
 # The name is part of its blocks' names and of label values.
 NAME_LENGTH_MAX: Final = 40
-PREFIX_LENGTHS: Final = (8, 28)
 # As many as a resolver asks (resolv.conf(5), MAXNS).
 NAMESERVERS_MAX: Final = 3
 EGRESSES: Final = (EGRESS_MASQUERADE, EGRESS_NONE)
-RESERVED: Final = (
-    (IPv4Network("0.0.0.0/8"), "this network, RFC 1122"),
-    (IPv4Network("100.64.0.0/10"), "addresses of pods on their way out"),
-    (IPv4Network("127.0.0.0/8"), "loopback"),
-    (IPv4Network("169.254.0.0/16"), "link-local addresses, where each pod finds its gateway"),
-    (IPv4Network("224.0.0.0/3"), "multicast and reserved, RFC 5771 and RFC 1112"),
-)
 _RULE: Final = "must be a valid IPv4 CIDR value, (e.g. 10.9.8.0/24)"
 
 
@@ -30,25 +23,6 @@ def name(text: str) -> list[str]:
     wrong = names.dns_1123_label(text)
     if len(text) > NAME_LENGTH_MAX:
         wrong.append(f"must be no more than {NAME_LENGTH_MAX} characters")
-    return wrong
-
-
-def network(text: str) -> IPv4Network | None:
-    """The IPv4 network that a text in its one form is; None for any other text, one with host bits, say."""
-    try:
-        parsed = IPv4Network(text)
-    except ValueError:
-        return None
-    return parsed if str(parsed) == text else None
-
-
-def unfit(parsed: IPv4Network) -> list[str]:
-    """Why a VPC cannot have a range, whatever the cluster; the services' range is its admission's question."""
-    shortest, longest = PREFIX_LENGTHS
-    wrong = []
-    if not shortest <= parsed.prefixlen <= longest:
-        wrong.append(f"must be between /{shortest} and /{longest} long")
-    wrong += [f"may not overlap {each} ({what})" for each, what in RESERVED if parsed.overlaps(each)]
     return wrong
 
 
