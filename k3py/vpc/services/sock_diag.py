@@ -53,7 +53,7 @@ def list_connected(family: int) -> bytes:
 
 
 def destroy(socket: Socket) -> bytes:
-    """The request to end a socket: its owner gets ECONNABORTED, and it is no longer connected."""
+    """The request to end a socket: reading gives ECONNABORTED, and it is no longer connected."""
     return _request(_DESTROY, _ACKNOWLEDGE, socket.family, socket.identity)
 
 

@@ -1,7 +1,8 @@
 """Ends connected UDP sockets whose backend went away. Acts.
 
 A TCP connection notices the end of its backend by itself, and an unconnected UDP socket is led anew with each datagram.
-A connected UDP socket would talk to nobody for ever. Its owner gets ECONNABORTED instead and connects again.
+A connected UDP socket would talk to nobody for ever. Instead it is no longer connected: its owner gets ECONNABORTED
+when it reads and EDESTADDRREQ when it writes, and connects again.
 """
 
 import logging
