@@ -11,8 +11,8 @@ from k3py.agent.dns.foreign import Foreign
 
 ENTRIES_MAX: Final = 10_000
 BYTES_MAX: Final = 8 * 1024 * 1024
-# An answer longer than any datagram is rare, and costs as much room as fifty others.
-ANSWER_SIZE_MAX: Final = 4096
+# Answers that came by TCP are kept too: their client has asked by UDP a moment ago. Longer ones are rare.
+ANSWER_SIZE_MAX: Final = 16_384
 # Names and numbers of an entry, roughly; so that many small entries count for what they cost.
 ENTRY_SIZE: Final = 512
 STALE_SECONDS_MAX: Final = 3600

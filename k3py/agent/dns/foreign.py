@@ -99,7 +99,7 @@ def read_answer(data: bytes, question: bytes) -> Foreign:
                 if truncated:
                     return Foreign(rcode, True, (0, 0, 0), b"", (), 0, frozenset())
                 raise BadAnswer(f"a record at byte {offset} is cut off")
-            kind, _rclass, ttl, length = _FIXED.unpack_from(data, fixed)
+            kind, rclass, ttl, length = _FIXED.unpack_from(data, fixed)
             begin, offset = offset, fixed + 10 + length
             if offset > len(data):
                 raise BadAnswer(f"the data of a record at byte {begin} are cut off")
@@ -107,6 +107,8 @@ def read_answer(data: bytes, question: bytes) -> Foreign:
                 rcode |= (ttl >> 24) << 4
                 end = begin
                 continue
+            if rclass != wire.IN:
+                raise BadAnswer(f"a record is of class {rclass}")
             if end:
                 continue  # records behind the OPT: only additional ones, which may be left out
             ttl = ttl if ttl < 2**31 else 0  # RFC 2181, section 8
