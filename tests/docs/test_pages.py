@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from k3py.agent.pod_states import CONTAINER_MOVES, POD_MOVES, diagram
-from k3py.daemons.settings import AgentSettings, ServerSettings, key_of
+from k3py.daemons.settings import AgentSettings, ServerSettings, VpcSettings, key_of
 from k3py.model.registry import KINDS
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, links
 
@@ -49,7 +49,8 @@ def test_the_readme_names_every_kind_and_no_other() -> None:
 
 
 def test_settings_that_the_pages_name_exist() -> None:
-    known = {f"--{key_of(each.name)}" for kind in (ServerSettings, AgentSettings) for each in dataclasses.fields(kind)}
+    kinds = (ServerSettings, AgentSettings, VpcSettings)
+    known = {f"--{key_of(each.name)}" for kind in kinds for each in dataclasses.fields(kind)}
     known |= {"--print-config", "--help", "--pods"}
     text = (ROOT / "docs/operations.md").read_text()
     assert set(re.findall(r"--[a-z][a-z-]+", text)) <= known

@@ -1,6 +1,5 @@
 """Every command of the README is run, in its order, on a cluster of its own, and what it says is what the page shows.
 
-``make run`` itself is run when the port of its example is free; otherwise what it does is done with another port.
 ``make test`` would run itself: only its recipe is looked at. Paths of the system are replaced by those below the
 cluster's root.
 """
@@ -17,12 +16,11 @@ import pytest
 
 from tests.docs.pages import ROOT, Command, commands
 from tests.e2e import inventory
-from tests.e2e.cluster import BINARIES, BUSYBOX, Host, free_port, until
+from tests.e2e.cluster import Host
 from tests.e2e.conftest import missing, own_root
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(bool(missing()), reason=missing())]
 
-EXAMPLE_PORT = 8080
 COMMAND_SECONDS = 120.0
 SESSION = list(commands((ROOT / "README.md").read_text()))
 RECIPES_ONLY = ("make test",)
@@ -36,21 +34,18 @@ VARYING = (
 
 
 class Session:
-    """A shell whose exports are kept from one command to the next."""
+    """A shell: what one command exports, the next one has."""
 
-    def __init__(self, host: Host, web_port: int) -> None:
+    def __init__(self, host: Host, folder: Path) -> None:
         self._host = host
-        self._web_port = web_port
-        self._exports: list[str] = []
+        self._exports = folder / "exports"
+        self._exports.touch()
 
     def run(self, line: str) -> str:
         """What a command of the page says, in the page's words. It has to succeed."""
-        line = self._here(line)
-        if line.startswith("export "):
-            self._exports.append(line)
-        script = "\n".join([*self._exports, line])
+        line = re.sub(r"(?<![\w.])/(etc|run)/k3py", rf"{self._host.root}/\1/k3py", line)
         done = subprocess.run(
-            ["bash", "-euc", script],
+            ["bash", "-euc", f"source {self._exports}\n{line}\nexport -p > {self._exports}"],
             cwd=ROOT,
             env=self._host.environment(),
             capture_output=True,
@@ -58,23 +53,13 @@ class Session:
             timeout=COMMAND_SECONDS,
         )
         assert done.returncode == 0, f"{line}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout.replace(self._host.node, "node-1").replace(str(self._web_port), str(EXAMPLE_PORT))
-
-    def _here(self, line: str) -> str:
-        root = str(self._host.root)
-        moved = re.sub(r"(?<![\w.])/(etc|run)/k3py", rf"{root}/\1/k3py", line)
-        return moved.replace(str(EXAMPLE_PORT), str(self._web_port))
+        return done.stdout.replace(self._host.node, "node-1")
 
 
 def left_of(host: Host) -> inventory.Belongings:
     """What there still is of a cluster; kubectl's caches are not its."""
     shutil.rmtree(host.home)
     return inventory.of_cluster(host.root)
-
-
-def is_free(port: int) -> bool:
-    listening = subprocess.run(["ss", "-Htln", f"sport = :{port}"], check=True, capture_output=True, text=True)
-    return not listening.stdout.strip()
 
 
 def normal(line: str) -> str:
@@ -94,32 +79,11 @@ def host() -> Iterator[Host]:
         made.destroy()
 
 
-def start_as_make_run_does(host: Host, folder: Path, web_port: int) -> None:
-    """What ``tools/run.py`` does, with another port for the example."""
-    archive = folder / "busybox.tar"
-    tool = [str(BINARIES / "python"), str(ROOT / "tools/busybox_image.py"), str(archive), "--name", BUSYBOX]
-    host.run(tool)
-    host.k3py("image", "import", str(archive))
-    host.k3py("up")
-    manifest = (ROOT / "examples/hello.yaml").read_text().replace(str(EXAMPLE_PORT), str(web_port))
-    host.k3py("apply", "-f", "-", stdin=manifest.encode())
-    until(lambda: answers(web_port), "the example answers")
-
-
-def answers(port: int) -> bool:
-    asked = subprocess.run(["curl", "-fs", f"http://127.0.0.1:{port}/"], capture_output=True)
-    return asked.returncode == 0
-
-
 def test_every_command_does_what_the_page_shows(host: Host, tmp_path: Path) -> None:
-    by_make = is_free(EXAMPLE_PORT)
-    web_port = EXAMPLE_PORT if by_make else free_port(random.Random())
-    session = Session(host, web_port)
+    session = Session(host, tmp_path)
     for command in SESSION:
         if command.line in RECIPES_ONLY:
             session.run(command.line.replace("make", "make --dry-run"))
-        elif command.line == "make run" and not by_make:
-            start_as_make_run_does(host, tmp_path, web_port)
         else:
             check(command, session)
     assert not left_of(host)
@@ -141,13 +105,12 @@ def test_the_session_ends_with_everything_gone() -> None:
     assert lines[-1] == "make stop"
 
 
-def test_make_run_works_on_the_example_port(host: Host) -> None:
-    if not is_free(EXAMPLE_PORT):
-        pytest.skip(f"port {EXAMPLE_PORT} is in use")
-    session = Session(host, EXAMPLE_PORT)
+def test_make_run_shows_the_answers_and_may_be_repeated(host: Host, tmp_path: Path) -> None:
+    session = Session(host, tmp_path)
     for _ in range(2):  # the second time changes nothing
         said = session.run("make run")
-        assert "Hello from hello-" in said
+        assert "A pod that asks http://hello/ gets: Hello from hello-" in said
+        assert re.search(r"This host, asking http://[\d.]+/, gets: Hello from hello-", said)
         assert "What to try next" in said
     session.run("make stop")
     assert not left_of(host)
