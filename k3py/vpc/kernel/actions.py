@@ -123,7 +123,7 @@ class ReleaseDevice:
 
 @dataclass(frozen=True)
 class LoadPrograms:
-    """Have both programs verified with the pod's constants, and its counters pinned; nothing is attached yet."""
+    """Begin to load both programs with the pod's constants, and pin its counters; nothing is attached yet."""
 
     pod: PodNetwork
     why: str

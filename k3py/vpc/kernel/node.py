@@ -201,8 +201,8 @@ class KernelNode:
     def _ask(self, look: Callable[[Wanted], Any]) -> None:
         """Have this done soon, or what does more and is asked for already."""
         engine = self._running()
-        more = [engine.write_rules, engine.recheck, engine.converge]
-        self._look = max((self._look or look, look), key=more.index)
+        more: list[Callable[[Wanted], Any]] = [engine.write_rules, engine.recheck, engine.converge]
+        self._look = max((self._look or look, look), key=lambda each: more.index(each))
         self._wake.set()
 
     async def _repair(self) -> None:

@@ -1,8 +1,8 @@
 """What has to be done so that the kernel is as wanted: compares wanted with seen. Decides.
 
-A pod's plan keeps this order: link and loaded programs -> programs attached and pinned, pod's end configured -> host
-end up -> routes. The host end comes up last, so a packet of the pod meets its rules from the first one on, and a host
-end that is up says that everything before was done.
+A pod's plan keeps this order: link, programs begin to load -> pod's end configured -> programs attached and pinned ->
+host end up -> routes. As long as the host end is down no packet of the pod goes anywhere, so its first one already meets
+its rules; and a host end that is up says that everything before was done.
 """
 
 from collections.abc import Iterable, Mapping
@@ -51,10 +51,8 @@ def plan_pod(config: NodeConfig, wanted: Wanted, pod: PodNetwork, seen: SeenPod,
             *(each for each in programs if isinstance(each, actions.LoadPrograms)),
             *_ways(config, wanted, pod, seen),
         ],
-        [
-            *(each for each in programs if isinstance(each, actions.AttachProgram | actions.ExchangePrograms)),
-            *configuring,
-        ],
+        configuring,
+        [each for each in programs if isinstance(each, actions.AttachProgram | actions.ExchangePrograms)],
         [each for each in programs if isinstance(each, actions.MarkPrograms)],
         _raising(device, link, configuring),
         [*_routes(config, wanted, pod, link, seen), *_local_pod(pod, device, link, seen), *_joining(pod, seen)],

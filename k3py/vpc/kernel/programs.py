@@ -7,7 +7,6 @@ the programs were made of and the number of the namespace that the socket progra
 import errno
 import struct
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ from k3py.vpc.bpf.counters import Total, read_counters
 from k3py.vpc.bpf.errors import BpfError
 from k3py.vpc.bpf.links import Link
 from k3py.vpc.bpf.loader import Loaded
+from k3py.vpc.bpf.maps import Map
 from k3py.vpc.bpf.object_file import AttachType, MapDefinition
 from k3py.vpc.kernel.maps import COUNTERS, OBJECT_NAMES, SharedMaps, open_if_there, open_or_make
 from k3py.vpc.kernel.values import Programs
@@ -33,26 +33,6 @@ _LINK_INFO_BYTES: Final = 24
 _LINK_INTERFACE_AT: Final = 16
 
 
-class LoadedPair:
-    """A pod's programs, verified and attached to nothing; to be closed."""
-
-    def __init__(self, shared: SharedMaps, settings: bytes, folder: Path) -> None:
-        with ExitStack() as undo:
-            folder.mkdir(parents=True, exist_ok=True)
-            counters = open_or_make(folder / COUNTERS, shared.counters)
-            undo.callback(counters.close)
-            maps = {**shared.maps, COUNTERS: counters}
-            self.programs: dict[str, int] = {}
-            for name in OBJECT_NAMES:
-                loaded = undo.enter_context(Loaded(shared.objects[name], {"settings_constant": settings}, maps))
-                self.programs[name] = loaded.programs[name]
-            self._resources = undo.pop_all()
-
-    def close(self) -> None:
-        """Give the descriptors back; what is attached stays."""
-        self._resources.close()
-
-
 class PodPrograms:
     """The pins of all pods of the node, below ``folder``.
 
@@ -65,9 +45,16 @@ class PodPrograms:
         self._shared = shared
         self._pods.mkdir(parents=True, exist_ok=True)
 
-    def load(self, pin: str, settings: bytes) -> LoadedPair:
-        """Both programs with the pod's constants; the counters are those that it has."""
-        return LoadedPair(self._shared, settings, self._pods / pin)
+    def counters_map(self, pin: str) -> Map:
+        """The pod's counters, those that it has or new ones; to be closed."""
+        folder = self._pods / pin
+        folder.mkdir(parents=True, exist_ok=True)
+        return open_or_make(folder / COUNTERS, self._shared.counters)
+
+    def load(self, name: str, settings: bytes, counters: Map) -> Loaded:
+        """One program, verified with the pod's constants and attached to nothing; to be closed."""
+        maps = {**self._shared.maps, COUNTERS: counters}
+        return Loaded(self._shared.objects[name], {"settings_constant": settings}, maps)
 
     def attach(self, pin: str, name: str, program: int, index: int) -> None:
         """Attach a program to an interface of the caller's namespace, and pin the link; an older pin goes."""

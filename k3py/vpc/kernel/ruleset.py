@@ -23,6 +23,8 @@ from k3py.vpc.wanted import NodeConfig, Protocol, Wanted
 
 # Before the kernel puts fragments together (NF_IP6_PRI_CONNTRACK_DEFRAG, -400): fragments stay fragments.
 BEFORE_FRAGMENTS: Final = -450
+# The kernel's usual places (NF_IP_PRI_...), as numbers: their names are not known for every hook.
+DESTINATION_NAT, FILTER, SOURCE_NAT = -100, 0, 100
 # A rule's targets are written out; a service with more endpoints than this has its first ones used for node ports.
 TARGETS_MAX: Final = 1024
 
@@ -116,7 +118,7 @@ def _raw_output(wanted: Wanted) -> str:
 def _nat_prerouting(config: NodeConfig) -> str:
     return _chain(
         "nat_prerouting",
-        ["type nat hook prerouting priority dstnat; policy accept;"],
+        [f"type nat hook prerouting priority {DESTINATION_NAT}; policy accept;"],
         [f"meta iifgroup != {config.group} fib daddr type local jump host_ports"],
     )
 
@@ -124,7 +126,7 @@ def _nat_prerouting(config: NodeConfig) -> str:
 def _nat_output() -> str:
     return _chain(
         "nat_output",
-        ["type nat hook output priority dstnat; policy accept;"],
+        [f"type nat hook output priority {DESTINATION_NAT}; policy accept;"],
         ["ip daddr != 127.0.0.0/8 fib daddr type local jump host_ports"],
     )
 
@@ -132,7 +134,7 @@ def _nat_output() -> str:
 def _nat_postrouting(config: NodeConfig) -> str:
     return _chain(
         "nat_postrouting",
-        ["type nat hook postrouting priority srcnat; policy accept;"],
+        [f"type nat hook postrouting priority {SOURCE_NAT}; policy accept;"],
         [f"ip saddr {config.egress_range} oifgroup != {_ours(config)} masquerade"],
     )
 
@@ -140,7 +142,7 @@ def _nat_postrouting(config: NodeConfig) -> str:
 def _forward(config: NodeConfig) -> str:
     return _chain(
         "forward",
-        ["type filter hook forward priority filter; policy accept;"],
+        [f"type filter hook forward priority {FILTER}; policy accept;"],
         [
             f"oifgroup {names.node_group(config)} drop",
             f"ip daddr {config.egress_range} ct state new ct status & dnat == 0 drop",

@@ -1,7 +1,7 @@
 """Carries plans out: one stage after the other, within a stage at the same time what does not need netlink. Acts."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -9,12 +9,14 @@ from typing import Final
 
 from k3py.model.vpc_socket import DEVICE_VANISHED, KERNEL_REFUSED
 from k3py.vpc.bpf.errors import ObjectError
+from k3py.vpc.bpf.loader import Loaded
+from k3py.vpc.bpf.maps import Map
 from k3py.vpc.kernel import actions, entries, layout, links, names, namespaces, pod_end, routes
 from k3py.vpc.kernel.actions import Action, Plan, Stage
-from k3py.vpc.kernel.maps import SharedMaps
+from k3py.vpc.kernel.maps import OBJECT_NAMES, SharedMaps
 from k3py.vpc.kernel.netlink import Netlink, NetlinkError, netlink
 from k3py.vpc.kernel.nft import Nft
-from k3py.vpc.kernel.programs import LoadedPair, PodPrograms
+from k3py.vpc.kernel.programs import PodPrograms
 from k3py.vpc.kernel.seen import Observer
 from k3py.vpc.kernel.services_port import NamespaceTable
 from k3py.vpc.kernel.sysctls import Sysctls
@@ -24,7 +26,7 @@ from k3py.vpc.wanted import NodeConfig, PodNetwork, Wanted
 # Programs being loaded or attached and pods being configured at the same time; they mostly wait for the kernel.
 HELPERS_MAX: Final = 16
 
-_BESIDE = (actions.LoadPrograms, actions.AttachProgram, actions.ConfigurePod)
+_BESIDE = (actions.AttachProgram, actions.ConfigurePod)
 _log = logging.getLogger(__name__)
 
 
@@ -72,7 +74,7 @@ class Runner:
     def _stage(self, run: "_Run", stage: Stage) -> None:
         beside: list[tuple[Action, Future[None]]] = []
         failure: NetworkProblem | None = None
-        for each in sorted(stage, key=lambda each: not isinstance(each, _BESIDE)):
+        for each in sorted(stage, key=lambda each: not isinstance(each, (*_BESIDE, actions.LoadPrograms))):
             if isinstance(each, _BESIDE) and len(stage) > 1:
                 beside.append((each, self._helpers.submit(self._act, run, each)))
             elif failure is None:
@@ -96,11 +98,16 @@ class _Run:
         self._nft, self._sysctls = runner._nft, runner._sysctls
         self._observer, self._services = runner._observer, runner._services
         self._wanted, self._socket = wanted, socket
-        self._loaded: dict[str, LoadedPair] = {}
+        self._helpers = runner._helpers
+        self._loaded: dict[tuple[str, str], Future[Loaded]] = {}
+        self._counters: list[Map] = []
 
     def close(self) -> None:
         for each in self._loaded.values():
-            each.close()
+            if each.exception() is None:
+                each.result().close()
+        for counters in self._counters:
+            counters.close()
 
     def act(self, action: Action) -> None:
         match action:
@@ -149,15 +156,12 @@ class _Run:
     def _act_on_programs(self, action: Action) -> None:
         match action:
             case actions.LoadPrograms(pod):
-                settings = layout.pod_settings(self._wanted, pod)
-                self._loaded[pod.uid] = self._programs.load(names.pin_name(pod.uid), settings)
+                self._load(pod)
             case actions.AttachProgram(pod, device, name):
-                program = self._loaded[pod.uid].programs[name]
+                program = self._loaded[pod.uid, name].result().programs[name]
                 self._programs.attach(names.pin_name(pod.uid), name, program, _index(device))
             case actions.ExchangePrograms(pod, skipped):
-                loaded = self._loaded[pod.uid].programs
-                there = {name: program for name, program in loaded.items() if name not in skipped}
-                self._programs.exchange(names.pin_name(pod.uid), there)
+                self._exchange(pod, skipped)
             case actions.MarkPrograms(pod):
                 mark = layout.programs_mark(self._shared.base, layout.pod_settings(self._wanted, pod))
                 self._programs.mark(names.pin_name(pod.uid), mark)
@@ -165,6 +169,19 @@ class _Run:
                 self._programs.remove(pin)
             case _:
                 raise AssertionError(f"nobody can do {action}")
+
+    def _load(self, pod: PodNetwork) -> None:
+        """Both at the same time; whoever needs one waits for it."""
+        settings = layout.pod_settings(self._wanted, pod)
+        counters = self._programs.counters_map(names.pin_name(pod.uid))
+        self._counters.append(counters)
+        for name in OBJECT_NAMES:
+            self._loaded[pod.uid, name] = self._helpers.submit(self._programs.load, name, settings, counters)
+
+    def _exchange(self, pod: PodNetwork, skipped: Sequence[str]) -> None:
+        loaded = {name: self._loaded[pod.uid, name].result() for name in OBJECT_NAMES if name not in skipped}
+        there = {name: each.programs[name] for name, each in loaded.items()}
+        self._programs.exchange(names.pin_name(pod.uid), there)
 
     def _configure(self, pod: PodNetwork) -> None:
         if names.is_node(pod):
@@ -178,7 +195,7 @@ class _Run:
         cookie = namespaces.cookie() if host else namespaces.inside(Path(pod.netns), namespaces.cookie)
         self._programs.note_cookie(names.pin_name(pod.uid), cookie)
         if self._services:
-            self._services.join(cookie, pod.vpc, host)
+            self._services.join(cookie, pod.vpc, host, pod.netns)
         self._observer.joined.add(pod.uid)
 
     def _leave(self, pin: str) -> None:
