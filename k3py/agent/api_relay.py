@@ -12,6 +12,8 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
+from k3py.base.clock import Clock
+
 log = logging.getLogger(__name__)
 
 # Of one node's pods together, watches too. Each takes at most four buffers, so 64 MiB if all were full.
@@ -48,6 +50,7 @@ class ApiRelay:
     def __init__(
         self,
         servers: Sequence[tuple[str, int]],
+        clock: Clock,
         *,
         connections_max: int = CONNECTIONS_MAX,
         connect_seconds: float = CONNECT_SECONDS,
@@ -57,6 +60,7 @@ class ApiRelay:
         if not servers:
             raise ValueError("cannot relay without a server")
         self._servers = list(servers)
+        self._clock = clock
         self._connections_max = connections_max
         self._connect_seconds = connect_seconds
         self._failed_seconds = failed_seconds
@@ -124,7 +128,7 @@ class ApiRelay:
 
     async def _connect(self) -> Streams | None:
         """A connection to a server; None when none can be reached."""
-        now = asyncio.get_running_loop().time
+        now = self._clock.monotonic
         for number in order(len(self._servers), self._first, self._failed_at, now() - self._failed_seconds):
             host, port = self._servers[number]
             try:

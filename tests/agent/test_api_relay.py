@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k3py.agent.api_relay import BUFFER_BYTES, ApiRelay, Streams, order
+from k3py.base.clock import SystemClock
 
 HERE = "::1"
 SECONDS = 20.0
@@ -37,7 +38,7 @@ async def server(serve: Serve = echo) -> AsyncIterator[int]:
 
 @contextlib.asynccontextmanager
 async def relay(*ports: int, **settings: float) -> AsyncIterator[ApiRelay]:
-    made = ApiRelay([(HERE, port) for port in ports], **settings)  # type: ignore[arg-type]
+    made = ApiRelay([(HERE, port) for port in ports], SystemClock(), **settings)  # type: ignore[arg-type]
     await made.start([HERE], 0)
     try:
         yield made
@@ -217,7 +218,7 @@ def test_a_server_that_breaks_off_ends_the_pods_connection() -> None:
 
 def test_it_listens_before_the_address_is_there() -> None:
     async def story() -> None:
-        made = ApiRelay([(HERE, 1)])
+        made = ApiRelay([(HERE, 1)], SystemClock())
         await made.start(["fd6b:3370::a2b:1", "192.0.2.1"], unused_port())
         assert [address for address, _ in made.listening] == ["fd6b:3370::a2b:1", "192.0.2.1"]
         await made.stop()
@@ -231,7 +232,7 @@ def test_when_one_address_is_taken_none_is_held() -> None:
         with socket.socket(socket.AF_INET6) as other:
             other.bind((HERE, 0))
             other.listen()
-            made = ApiRelay([(HERE, 1)])
+            made = ApiRelay([(HERE, 1)], SystemClock())
             with pytest.raises(OSError, match="in use"):
                 await made.start(["fd6b:3370::a2b:1", HERE], other.getsockname()[1])
             assert made.listening == []
