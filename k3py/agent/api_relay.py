@@ -12,7 +12,7 @@ import struct
 from collections.abc import Sequence
 from typing import Final
 
-from k3py.base.clock import Clock
+from k3py.base.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class ApiRelay:
     def __init__(
         self,
         servers: Sequence[tuple[str, int]],
-        clock: Clock,
+        clock: Clock | None = None,
         *,
         connections_max: int = CONNECTIONS_MAX,
         connect_seconds: float = CONNECT_SECONDS,
@@ -60,7 +60,7 @@ class ApiRelay:
         if not servers:
             raise ValueError("cannot relay without a server")
         self._servers = list(servers)
-        self._clock = clock
+        self._clock = clock or SystemClock()
         self._connections_max = connections_max
         self._connect_seconds = connect_seconds
         self._failed_seconds = failed_seconds
