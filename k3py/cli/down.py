@@ -5,7 +5,7 @@ import asyncio
 import typer
 
 from k3py.base.paths import Paths
-from k3py.cli.app import app
+from k3py.cli.app import Failure, app
 from k3py.cli.processes import TITLES, stop_daemon
 
 STOP_SECONDS = 20.0
@@ -36,3 +36,18 @@ def stop_pods(paths: Paths) -> None:
     count = asyncio.run(remove_all_pods(paths))
     if count:
         typer.echo(f"Stopped {count} pod{'s' if count != 1 else ''}")
+
+
+def remove_network(paths: Paths) -> None:
+    """Take away links, routes, programs and rules of this cluster on this host.
+
+    Raises:
+        Failure: what could not be taken away.
+    """
+    from k3py.daemons import vpc
+    from k3py.vpc.ports import NetworkProblem
+
+    try:
+        asyncio.run(vpc.remove_network(paths))
+    except NetworkProblem as problem:
+        raise Failure(str(problem)) from None

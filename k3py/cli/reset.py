@@ -8,7 +8,7 @@ import typer
 
 from k3py.base.paths import Paths
 from k3py.cli.app import Failure, app
-from k3py.cli.down import stop_daemons, stop_pods
+from k3py.cli.down import remove_network, stop_daemons, stop_pods
 from k3py.runtime.kernel import mount_points_below
 
 
@@ -27,6 +27,7 @@ def reset(
         raise Failure("nothing was removed")
     stop_daemons(paths)
     stop_pods(paths)
+    remove_network(paths)
     _refuse_mounted(folders)
     for folder in folders:
         shutil.rmtree(folder)

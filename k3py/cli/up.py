@@ -141,9 +141,8 @@ def _node(paths: Paths, url: str, name: str, seconds: float) -> None:
     secret = {"K3PY_TOKEN": paths.agent_token.read_text().strip()}
     agent = _start(paths, "agent", name, flags, secret)
     # It follows at once, and takes the node's certificate from the agent as soon as that has one.
-    if (Path(__file__).parents[1] / "daemons/vpc.py").exists():  # GUARD
-        vpc = _start(paths, "vpc", name, flags, {})
-        wait_for("the VPC daemon", lambda: status_of(paths, "vpc").read(), vpc, paths.log / "vpc.log", seconds)
+    vpc = _start(paths, "vpc", name, flags, {})
+    wait_for("the VPC daemon", lambda: status_of(paths, "vpc").read(), vpc, paths.log / "vpc.log", seconds)
     node = _Node(paths.admin_kubeconfig, name)
     wait_for(
         f"node {name}",

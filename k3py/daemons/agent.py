@@ -1,7 +1,6 @@
 """``k3py agent``: this node's pods, in one process. Containers are not its children: they outlive it."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import random
@@ -11,12 +10,15 @@ from typing import Final
 from k3py.agent.agent import Agent
 from k3py.agent.places import Places
 from k3py.agent.settings import AgentSettings as AgentOptions
+from k3py.agent.vpc_network import VpcNetwork
 from k3py.base.backoff import Backoff
 from k3py.base.clock import Clock, SystemClock
 from k3py.base.paths import Paths, make_private
 from k3py.base.tasks import Tasks
 from k3py.client.http import HttpClient
-from k3py.daemons.process import StatusFile, die, notify, until_told_to_stop
+from k3py.client.vpc import VpcClient
+from k3py.daemons.node_services import NodeServices
+from k3py.daemons.process import StatusFile, die, notify, serve_until_told
 from k3py.daemons.settings import AgentSettings, BadSetting
 from k3py.image.service import Images
 from k3py.model.errors import Unavailable
@@ -49,6 +51,7 @@ class Node:
         self._tasks = Tasks(lambda name, problem: die(f"{name} failed: {problem!r}"))
         self._agent: Agent | None = None
         self._client: HttpClient | None = None
+        self._services: NodeServices | None = None
 
     async def start(self) -> None:
         """Join the cluster if this node has not, then take up what runs here and follow the server.
@@ -72,6 +75,12 @@ class Node:
         credentials = await self._join(folder, server)
         context = credentials.context()
         client = self._client = HttpClient([server], context)
+        network = VpcNetwork(
+            VpcClient(self._paths.run / "vpc.sock"),
+            self._paths.agent_state / "network",
+            self._clock,
+            lambda first, most: Backoff(self._source, first, most),
+        )
         agent = self._agent = Agent(
             client=client,
             runtime=runtime,
@@ -80,8 +89,10 @@ class Node:
             source=self._source,
             paths=self._paths,
             settings=self._options(),
+            network=network,
             failed=die,
         )
+        self._services = NodeServices(network, client, server, self._paths.agent_state / "dns.json", self._clock)
 
         # A node that slept through its certificate's life joins again.
         token = JoinToken.parse(self._settings.token) if self._settings.token else None
@@ -92,6 +103,7 @@ class Node:
         tunnel = TunnelClient(server, context, agent.handle_stream, self._clock, self._source)
         backoff = Backoff(self._source, 1.0, 60.0)
         self._tasks.start(agent.run(), "agent")
+        self._tasks.start(self._services.run(), "services of the node")
         self._tasks.start(tunnel.run(), "tunnel")
         self._tasks.start(keep_fresh(credentials.certificate_pem, renew, self._clock, backoff), "certificate renewal")
         notify("READY=1", os.environ)
@@ -131,6 +143,8 @@ class Node:
         if self._agent is not None:
             await self._agent.stop()
         await self._tasks.stop()
+        if self._services is not None:
+            await self._services.stop()
         if self._client is not None:
             await self._client.close()
         self._status.remove()
@@ -182,14 +196,4 @@ def parse_taint(text: str) -> core_v1.Taint:
 async def run(settings: AgentSettings, paths: Paths) -> None:
     """Be an agent until told to stop."""
     node = Node(settings, paths)
-    started = asyncio.create_task(node.start(), name="start")
-    stopping = asyncio.create_task(until_told_to_stop(node.stop), name="stop")
-    done, _ = await asyncio.wait({started, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if started in done and started.exception() is not None:
-        stopping.cancel()
-        await node.stop()
-        await started
-    await stopping
-    started.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await started
+    await serve_until_told(node.start, node.stop)

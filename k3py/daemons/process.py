@@ -1,6 +1,7 @@
 """What every daemon does as a process: log lines, signals, telling systemd, its status file."""
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -155,6 +156,25 @@ async def until_told_to_stop(stop: Callable[[], Awaitable[None]]) -> None:
     await told.wait()
     notify("STOPPING=1", os.environ)
     await stop()
+
+
+async def serve_until_told(start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]) -> None:
+    """Be a daemon whose start may take long, for it waits for others: a signal ends it meanwhile too.
+
+    Raises:
+        Exception: whatever ``start`` raises; it was stopped then.
+    """
+    started = asyncio.ensure_future(start())
+    stopping = asyncio.ensure_future(until_told_to_stop(stop))
+    done, _ = await asyncio.wait({started, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if started in done and started.exception() is not None:
+        stopping.cancel()
+        await stop()
+        await started
+    await stopping
+    started.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await started
 
 
 def die(why: str) -> NoReturn:

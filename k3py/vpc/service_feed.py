@@ -88,11 +88,10 @@ class ServiceFeed:
         # Copies: the thread must not see half a change.
         services, slices, vpc_ids = list(state.services.values()), list(state.slices.values()), dict(state.vpc_ids)
         pods: dict[tuple[int, IPv4Address], PodNetwork] = {(pod.vpc, pod.ipv4): pod for pod in state.pods().values()}
-        addresses = list(self._node_addresses())
 
         def switch() -> Sequence[ServicePort]:
             ports = self._translate(services, slices, vpc_ids, state.config.node_name, service_cidr)
-            self._table.switch(ports, pods, addresses)
+            self._table.switch(ports, pods, list(self._node_addresses()))
             return ports
 
         self.ports = await self._offload(switch)
