@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 
 from k3py.model.generated.core_v1 import HostAlias, Pod
@@ -61,8 +62,14 @@ def _aliases(aliases: Sequence[HostAlias]) -> str:
 
 
 def resolv_conf(pod: Pod, host_file: str, dns: Dns) -> str:
-    """``/etc/resolv.conf`` by ``dnsPolicy`` and ``dnsConfig`` (Kubernetes, "DNS for Services and Pods")."""
+    """``/etc/resolv.conf`` by ``dnsPolicy`` and ``dnsConfig`` (Kubernetes, "DNS for Services and Pods").
+
+    A resolver on the host's loopback (systemd-resolved's 127.0.0.53) is nobody in a network of the pod's own; the
+    cluster's DNS, which asks it, stands in for it.
+    """
     servers, searches, options = _parse(host_file)
+    if not pod.spec.host_network and dns.servers:
+        servers = [each for each in servers if not _is_of_host_only(each)] or list(dns.servers)
     policy = pod.spec.dns_policy or "ClusterFirst"
     if policy == "ClusterFirst" and pod.spec.host_network:
         policy = "Default"
@@ -77,7 +84,7 @@ def resolv_conf(pod: Pod, host_file: str, dns: Dns) -> str:
         searches = [*searches, *extra.searches]
         changed = {each.name for each in extra.options}
         options = [each for each in options if each.partition(":")[0] not in changed]
-        options += [each.name if each.value is None else f"{each.name}:{each.value}" for each in extra.options]
+        options += [f"{each.name}:{each.value}" if each.value else each.name for each in extra.options]
     lines = [f"nameserver {each}" for each in list(dict.fromkeys(servers))[:NAMESERVERS_MAX]]
     search = _bounded(list(dict.fromkeys(searches)))
     if search:
@@ -85,6 +92,14 @@ def resolv_conf(pod: Pod, host_file: str, dns: Dns) -> str:
     if options:
         lines.append(f"options {' '.join(dict.fromkeys(options))}")
     return "\n".join(lines) + "\n"
+
+
+def _is_of_host_only(server: str) -> bool:
+    try:
+        address = ip_address(server)
+    except ValueError:
+        return False
+    return address.is_loopback or (address.version == 6 and address.is_link_local)
 
 
 def _bounded(searches: list[str]) -> list[str]:
@@ -108,7 +123,8 @@ def _parse(text: str) -> tuple[list[str], list[str], list[str]]:
             case "nameserver":
                 servers.append(words[1])
             case "search":
-                searches = words[1:]
+                # The same domain with and without its last dot counts once.
+                searches = [each.rstrip(".") or "." for each in words[1:]]
             case "options":
                 options = words[1:]
     return servers, searches, options

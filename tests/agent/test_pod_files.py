@@ -41,6 +41,28 @@ def test_resolv_conf(fields: dict[str, Any], expected: str) -> None:
     assert resolv_conf(pod("web", **fields), HOST, DNS) == expected
 
 
+RESOLVED = "nameserver 127.0.0.53\nnameserver fe80::1%eth0\noptions edns0\nsearch lan.example. lan.example\n"
+LOOPBACKS = [
+    ({"host_network": True}, DNS, "127.0.0.53 fe80::1%eth0"),
+    ({"host_network": False, "dns_policy": "Default"}, DNS, "10.43.0.10"),
+    ({"host_network": False}, DNS, "10.43.0.10"),
+    ({"host_network": False}, Dns(), "127.0.0.53 fe80::1%eth0"),
+]
+
+
+@pytest.mark.parametrize(("fields", "dns", "servers"), LOOPBACKS)
+def test_a_resolver_on_the_hosts_loopback_is_none_for_pods(fields: dict[str, Any], dns: Dns, servers: str) -> None:
+    lines = resolv_conf(pod("web", **fields), RESOLVED, dns).splitlines()
+    assert " ".join(each.split()[1] for each in lines if each.startswith("nameserver")) == servers
+    assert [each.count("lan.example") for each in lines if each.startswith("search")] == [1]
+
+
+def test_a_resolver_that_the_pod_asks_for_is_its_own_affair() -> None:
+    own = core_v1.PodDNSConfig(nameservers=["127.0.0.1"], options=[core_v1.PodDNSConfigOption(name="edns0", value="")])
+    made = resolv_conf(pod("web", host_network=False, dns_policy="None", dns_config=own), RESOLVED, DNS)
+    assert made == "nameserver 127.0.0.1\noptions edns0\n"
+
+
 @given(st.text())
 def test_any_resolv_conf_of_the_host_can_be_read(text: str) -> None:
     assert resolv_conf(pod(), text, DNS).count("nameserver ") <= 3

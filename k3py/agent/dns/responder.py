@@ -1,8 +1,8 @@
 """From a datagram to what is done about it: answered at once, asked elsewhere, or nothing. Decides.
 
 Answers about the cluster are kept rendered, per VPC and by the query's bytes behind its id, so that nearly all queries
-cost two look-ups and a concatenation. Any change of the table empties what is kept: it fills again within as many
-queries as there are names in use.
+cost two look-ups and a concatenation; those with cookies and the like are read, and find the same answers. Any change
+of the table empties what is kept: it fills again within as many queries as there are names in use.
 """
 
 import itertools
@@ -19,8 +19,6 @@ from k3py.agent.dns.wire import Bad, Query, Resource
 # Together a few megabytes: what is asked again and again within seconds is far less.
 KEPT_ANSWERS_MAX: Final = 4096
 KEPT_BYTES_MAX: Final = 4 * 1024 * 1024
-# A header, the longest question and an OPT without options; longer queries are not the common ones.
-KEPT_QUERY_SIZE_MAX: Final = wire.HEADER_SIZE + 255 + 4 + 11
 # Every pod of a node, several times over.
 SOURCES_MAX: Final = 16_384
 # In how many orders the records of one answer are given in turn, for clients that take the first.
@@ -51,6 +49,7 @@ class Responder:
         self._generation = -1
         self._by_source: dict[str, dict[bytes, Iterator[bytes]]] = {}
         self._by_vpc: dict[int, dict[bytes, Iterator[bytes]]] = {}
+        self._askers: dict[str, Asker] = {}
         self._kept = 0
         self._kept_bytes = 0
 
@@ -66,14 +65,23 @@ class Responder:
 
     def decide(self, data: bytes, source: str, *, tcp: bool = False) -> bytes | Forward | None:
         """What to do about a message from ``source``: send these bytes, ask the outside, or stay silent."""
+        if self._table.generation != self._generation:
+            self._forget()
         query = wire.read_query(data)
         if isinstance(query, Bad):
             return query.reply
         size_max = wire.TCP_SIZE_MAX if tcp else query.udp_size_max
-        asker = self._asker_of(source)
+        asker = self._asker(source)
         if asker is None or query.rclass not in (wire.IN, wire.ANY) or query.type in (wire.AXFR, wire.IXFR, wire.OPT):
             return wire.render(query, wire.REFUSED, size_max=size_max)
         vpc = self._table.vpc(asker.vpc)
+        key = b"" if tcp else query.canonical
+        kept = self._by_vpc.get(asker.vpc)
+        if key and kept is not None:
+            found = kept.get(key)
+            if found is not None:
+                self._remember(source, kept)
+                return data[:2] + next(found)
         if vpc is None:
             # A VPC that this node has not heard of yet: the client asks again.
             return wire.render(query, wire.SERVFAIL, size_max=size_max)
@@ -87,8 +95,19 @@ class Responder:
         if tcp:
             return self._render(query, answer, answer.records, size_max)
         orders = [self._render(query, answer, each, size_max) for each in _orders(answer.records)]
-        self._keep(data, source, asker, query, orders)
+        self._keep(key, source, asker, orders)
         return orders[0]
+
+    def _asker(self, source: str) -> Asker | None:
+        known = self._askers.get(source)
+        if known is not None:
+            return known
+        found = self._asker_of(source)
+        if found is not None:
+            if len(self._askers) >= SOURCES_MAX:
+                self._askers.clear()
+            self._askers[source] = found
+        return found
 
     def _render(self, query: Query, answer: Answer, records: Sequence[Resource], size_max: int) -> bytes:
         authority = (self._names.soa(answer.zone),) if answer.zone else ()
@@ -96,28 +115,25 @@ class Responder:
             query, answer.rcode, records, authority, answer.additional, size_max=size_max, authoritative=True
         )
 
-    def _keep(self, data: bytes, source: str, asker: Asker, query: Query, orders: Sequence[bytes]) -> None:
-        if self._table.generation != self._generation:
-            self._forget()
-        if len(data) > KEPT_QUERY_SIZE_MAX or (query.edns is not None and query.edns.has_options):
-            return
-        size = len(data) + sum(map(len, orders))
-        if (
-            self._kept >= KEPT_ANSWERS_MAX
-            or self._kept_bytes + size > KEPT_BYTES_MAX
-            or len(self._by_source) >= SOURCES_MAX
-        ):
+    def _keep(self, key: bytes, source: str, asker: Asker, orders: Sequence[bytes]) -> None:
+        size = len(key) + sum(map(len, orders))
+        if self._kept >= KEPT_ANSWERS_MAX or self._kept_bytes + size > KEPT_BYTES_MAX:
             self._forget()
         answers = self._by_vpc.setdefault(asker.vpc, {})
+        self._remember(source, answers)
+        answers[key] = itertools.cycle([each[2:] for each in orders])
+        self._kept += 1
+        self._kept_bytes += size
+
+    def _remember(self, source: str, answers: dict[bytes, Iterator[bytes]]) -> None:
+        if len(self._by_source) >= SOURCES_MAX:
+            self._by_source.clear()
         self._by_source[source] = answers
-        if data[2:] not in answers:
-            answers[data[2:]] = itertools.cycle([each[2:] for each in orders])
-            self._kept += 1
-            self._kept_bytes += size
 
     def _forget(self) -> None:
         self._by_source.clear()
         self._by_vpc.clear()
+        self._askers.clear()
         self._kept = self._kept_bytes = 0
         self._generation = self._table.generation
 

@@ -58,16 +58,17 @@ POINTER_MAX: Final = 0x3FFF
 _HEADER: Final = struct.Struct("!HHHHHH")
 _FIXED: Final = struct.Struct("!HHIH")
 _TWO: Final = struct.Struct("!HH")
+_ONE_QUESTION: Final = bytes((0, 1, 0, 0, 0, 0, 0, 0))
+_ONE_QUESTION_AND_OPT: Final = bytes((0, 1, 0, 0, 0, 0, 0, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Edns:
-    """What an OPT record says: the asker's receive size in bytes, the version, DO, and whether options follow."""
+    """What an OPT record says: the asker's receive size in bytes, the version, and DO. We know no options."""
 
     size: int
     version: int
     dnssec_ok: bool
-    has_options: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,14 @@ class Query:
     type: int
     rclass: int
     edns: Edns | None = None
+
+    @property
+    def canonical(self) -> bytes:
+        """The query behind its id as most clients send it: without options and other records, which change nothing."""
+        if self.edns is None:
+            return self.flags.to_bytes(2, "big") + _ONE_QUESTION + self.question
+        edns = _FIXED.pack(OPT, self.edns.size, DNSSEC_OK if self.edns.dnssec_ok else 0, 0)
+        return self.flags.to_bytes(2, "big") + _ONE_QUESTION_AND_OPT + self.question + b"\0" + edns
 
     @property
     def udp_size_max(self) -> int:
@@ -143,7 +152,7 @@ def read_query(data: bytes) -> Query | Bad:
     return query
 
 
-_BAD: Final = Edns(0, 0, False, False)
+_BAD: Final = Edns(0, 0, False)
 
 
 def _additional(data: bytes, offset: int, count: int) -> Edns | None:
@@ -160,7 +169,7 @@ def _additional(data: bytes, offset: int, count: int) -> Edns | None:
         if kind == OPT:
             if found is not None or offset - start != 11 or not _options_are_whole(data, offset, offset + length):
                 return _BAD
-            found = Edns(size, ttl >> 16 & 0xFF, bool(ttl & DNSSEC_OK), length > 0)
+            found = Edns(size, ttl >> 16 & 0xFF, bool(ttl & DNSSEC_OK))
         offset += length
     return found if offset == len(data) else _BAD
 

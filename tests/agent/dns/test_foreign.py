@@ -22,9 +22,7 @@ VALID = respond(foreign.make_query(7, NAME, wire.A), RECORDS)
 
 
 def query(edns: bool = False) -> Query:
-    return Query(
-        9, wire.RECURSION_DESIRED, SECTION, NAME, wire.A, wire.IN, wire.Edns(1232, 0, True, False) if edns else None
-    )
+    return Query(9, wire.RECURSION_DESIRED, SECTION, NAME, wire.A, wire.IN, wire.Edns(1232, 0, True) if edns else None)
 
 
 @given(st.binary(max_size=400))

@@ -206,11 +206,19 @@ def test_kept_answers_have_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
         assert asked._kept_bytes <= 1000
 
 
-def test_queries_with_options_are_not_kept() -> None:
+def test_queries_with_options_find_what_is_kept_for_those_without() -> None:
     asked = responder()
-    query = dns.message.make_query(WEB, "A", use_edns=0, options=[dns.edns.GenericOption(10, b"cookie!!")]).to_wire()
-    asked.decide(query, HERE)
-    assert asked.ready(query, HERE) is None
+    for number in range(20):
+        cookie = dns.edns.GenericOption(10, b"cookie%02d" % number)
+        query = dns.message.make_query(WEB, "A", use_edns=0, options=[cookie], id=number)
+        assert asked.ready(query.to_wire(), HERE) is None
+        answer = asked.decide(query.to_wire(), HERE)
+        assert isinstance(answer, bytes)
+        assert dns.message.from_wire(answer).id == number
+        assert says(dns.message.from_wire(answer)) == [f"{WEB} A 10.43.0.80"]
+    assert asked._kept == 1
+    plain = dns.message.make_query(WEB, "A", use_edns=0)
+    assert asked.ready(plain.to_wire(), HERE) is not None
 
 
 @given(st.binary(max_size=300), st.integers(0, 300))
