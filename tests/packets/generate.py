@@ -12,6 +12,7 @@ from tests.packets.world import (
     IN_STRANGE,
     LOCAL,
     OTHER_OUTSIDE,
+    OUTSIDE_NATIVE,
     PEERED,
     POD,
     SERVER,
@@ -29,6 +30,8 @@ FAR6 = [
     )
 ]  # fmt: skip
 POD6 = IPv6Address(ghost(POD)).packed
+NATIVE6, NATIVE4 = IPv6Address(ghost(POD, native=True)).packed, IPv4Address(OUTSIDE_NATIVE).packed
+WORLD4 = [IPv4Address(each).packed for each in (SERVER, SERVER, "203.0.113.1", IN_STRANGE, OTHER_OUTSIDE)]
 DATA_MAX = 1400
 
 
@@ -37,7 +40,7 @@ def packet4(source: random.Random) -> bytes:
     destination = source.choice(FAR4)
     protocol = source.choice((TCP, UDP, UDP, ICMP, ICMP, ICMP, source.randrange(256)))
     if protocol == ICMP and source.random() < 0.5:
-        data = _message(source, source.choice((3, 3, 3, 11, 12, 5)), _quoted4(source, destination), b"")
+        data = _message(source, source.choice((3, 3, 3, 11, 12, 5)), _quoted4(source, destination, POD4), b"")
         return _damaged4(source, _header4(source, POD4, destination, ICMP, data, 0.05))
     data = _transport(source, protocol, POD4 + destination)
     return _damaged4(source, _header4(source, POD4, destination, protocol, data, 0.3))
@@ -48,12 +51,37 @@ def packet6(source: random.Random) -> bytes:
     sender = source.choice(FAR6)
     protocol = source.choice((TCP, UDP, UDP, ICMPV6, ICMPV6, ICMPV6, source.randrange(256)))
     if protocol == ICMPV6 and source.random() < 0.5:
-        quoted = _quoted6(source, source.choice((sender, sender, FAR6[0])))
+        quoted = _quoted6(source, POD6, source.choice((sender, sender, FAR6[0])))
         words = sender + POD6 + struct.pack(">II", len(quoted) + 8, ICMPV6)
         data = _message(source, source.choice((1, 1, 2, 2, 3, 4, 137)), quoted, words)
         return _damaged6(source, _header6(source, sender, POD6, ICMPV6, data, 0.05))
     data = _transport(source, protocol, sender + POD6)
     return _damaged6(source, _header6(source, sender, POD6, protocol, data, 0.3))
+
+
+def native_packet6(source: random.Random) -> bytes:
+    """A packet that a native socket of a pod sends to the outside."""
+    destination = bytes.fromhex("0064ff9b") + bytes(8) + source.choice(WORLD4)
+    protocol = source.choice((TCP, UDP, UDP, ICMPV6, ICMPV6, ICMPV6, source.randrange(256)))
+    if protocol == ICMPV6 and source.random() < 0.5:
+        quoted = _quoted6(source, destination, NATIVE6)
+        words = NATIVE6 + destination + struct.pack(">II", len(quoted) + 8, ICMPV6)
+        data = _message(source, source.choice((1, 1, 2, 2, 3, 4, 137)), quoted, words)
+        return _damaged6(source, _header6(source, NATIVE6, destination, ICMPV6, data, 0.05))
+    data = _transport(source, protocol, NATIVE6 + destination)
+    return _damaged6(source, _header6(source, NATIVE6, destination, protocol, data, 0.3))
+
+
+def native_packet4(source: random.Random) -> bytes:
+    """An answer to it, or what a router has to say of it."""
+    sender = source.choice(WORLD4)
+    protocol = source.choice((TCP, UDP, UDP, ICMP, ICMP, ICMP, source.randrange(256)))
+    if protocol == ICMP and source.random() < 0.5:
+        quoted = _quoted4(source, NATIVE4, source.choice((sender, WORLD4[0])))
+        data = _message(source, source.choice((3, 3, 3, 11, 12, 5)), quoted, b"")
+        return _damaged4(source, _header4(source, sender, NATIVE4, ICMP, data, 0.05))
+    data = _transport(source, protocol, sender + NATIVE4)
+    return _damaged4(source, _header4(source, sender, NATIVE4, protocol, data, 0.3))
 
 
 def _transport(source: random.Random, protocol: int, addresses: bytes, length: int | None = None) -> bytes:
@@ -85,19 +113,21 @@ def _message(source: random.Random, kind: int, quoted: bytes, pseudo: bytes) -> 
     return made[:2] + struct.pack(">H", field(total(made) + total(pseudo))) + made[4:]
 
 
-def _quoted4(source: random.Random, sender: bytes) -> bytes:
+def _quoted4(source: random.Random, sender: bytes, receiver: bytes) -> bytes:
     protocol = source.choice((TCP, UDP, ICMP, 132))
     if source.random() < 0.1:
         sender = source.choice(FAR4)
-    receiver = POD4 if source.random() < 0.9 else FAR4[3]
+    if source.random() < 0.1:
+        receiver = FAR4[3]
     data = _transport(source, protocol, sender + receiver, source.choice((0, 4, 12, 40, 500, 1150)))
     whole = _header4(source, sender, receiver, protocol, data, 0.2)
     return whole if source.random() < 0.5 else whole[: 20 + source.choice((4, 8, 8, 8, 28))]
 
 
-def _quoted6(source: random.Random, receiver: bytes) -> bytes:
+def _quoted6(source: random.Random, sender: bytes, receiver: bytes) -> bytes:
     protocol = source.choice((TCP, UDP, ICMPV6, 132))
-    sender = POD6 if source.random() < 0.9 else FAR6[0]
+    if source.random() < 0.1:
+        sender = FAR6[0]
     data = _transport(source, protocol, sender + receiver, source.choice((0, 4, 12, 40, 500, 1150)))
     whole = _header6(source, sender, receiver, protocol, data, 0.2)
     return whole if source.random() < 0.5 else whole[: 40 + source.choice((4, 8, 8, 16, 28))]

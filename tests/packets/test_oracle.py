@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 import pytest
@@ -10,13 +11,28 @@ import pytest
 from k3py.model.ghost import NAT64
 from k3py.vpc.bpf.abi import Direction, Setting
 from tests.packets import oracle
-from tests.packets.generate import packet4, packet6
+from tests.packets.generate import NATIVE4, NATIVE6, native_packet4, native_packet6, packet4, packet6
 from tests.packets.oracle import Untranslatable
-from tests.packets.world import DNS, GATEWAY_MAC, OK, PEERED, POD, POD_MAC, SHOT, VPC, Pod, ghost, node, packed
+from tests.packets.world import (
+    DNS,
+    GATEWAY_MAC,
+    OK,
+    OUTSIDE_NATIVE,
+    PEERED,
+    POD,
+    POD_MAC,
+    SHOT,
+    VPC,
+    Pod,
+    ghost,
+    node,
+    packed,
+)
 
 SHORT, LONG = 10_000, 500_000
 SENT = packed(GATEWAY_MAC) + packed(POD_MAC)
 GOT = packed(POD_MAC) + packed(GATEWAY_MAC)
+IPV4, IPV6 = b"\x08\x00", b"\x86\xdd"
 POD4, POD6 = IPv4Address(POD).packed, IPv6Address(ghost(POD)).packed
 PREFIXES = [
     (IPv4Network("10.0.0.0/16"), IPv6Address(ghost("0.0.0.0")).packed[:12]),
@@ -32,9 +48,9 @@ DUMMY = IPv4Address("192.0.0.8").packed
 
 
 @pytest.fixture(scope="module")
-def pod() -> Iterator[Pod]:
+def pods() -> Iterator[dict[str, Pod]]:
     with node() as made:
-        yield made.pod(Setting(0))
+        yield {"translated": made.pod(Setting(0)), "native": made.pod(Setting.NATIVE, outside_native=OUTSIDE_NATIVE)}
 
 
 def prefix_of(ipv4: bytes) -> bytes:
@@ -102,13 +118,69 @@ def expected4(packet: bytes, identification: int) -> bytes:
     return oracle.to_ipv4(packet, addresses, identification, among_pods=ghost_sender and not system)
 
 
-def check(pod: Pod, direction: Direction, packet: bytes, expect: Callable[[bytes, bytes], bytes]) -> bool:
+def expected_outside4(packet: bytes, identification: int) -> bytes:
+    """What leaves the node of a native packet to the outside."""
+    peer = packet[24:40]
+    if packet[8:24] != NATIVE6 or peer[:12] != OUTSIDE or prefix_of(peer[12:]) != OUTSIDE:
+        raise Untranslatable("not the pod's, or not to the outside")
+    if packet[6] == oracle.ICMPV6 and packet[40:41] < b"\x80" and packet[56:88] != peer + NATIVE6:
+        raise Untranslatable("a stranger's packet is quoted")
+
+    def addresses(ipv6: bytes) -> bytes:
+        return NATIVE4 if ipv6 == NATIVE6 else ipv6[12:]
+
+    return oracle.to_ipv4(packet, addresses, identification, among_pods=False)
+
+
+def expected_outside6(packet: bytes) -> bytes:
+    """What a native socket gets from outside."""
+    if packet[16:20] != NATIVE4:
+        raise Untranslatable("for another")
+    first = not packet[7] and not packet[6] & 0x1F
+    if packet[9] == oracle.ICMP and first and packet[20:21] not in (b"\0", b"\x08") and packet[40:44] != NATIVE4:
+        raise Untranslatable("a stranger's packet is quoted")
+
+    roles = iter(["sender", "pod", "pod", "receiver"])  # of the packet, and of the one that it may quote
+
+    def addresses(ipv4: bytes) -> bytes:
+        return NATIVE6 if next(roles) == "pod" else OUTSIDE + ipv4
+
+    return oracle.to_ipv6(packet, addresses, among_pods=False, sums=True)
+
+
+def drawn(frame: bytes) -> int:
+    """The identification that a program drew for a packet that may be fragmented."""
+    return int.from_bytes(frame[18:20], "big")
+
+
+@dataclass(frozen=True)
+class Way:
+    """Packets of one kind, and the frame that has to come of each: given the packet, and the frame that came."""
+
+    pod: str
+    direction: Direction
+    generate: Callable[[random.Random], bytes]
+    expect: Callable[[bytes, bytes], bytes]
+
+
+FROM, TO = Direction.FROM_POD, Direction.TO_POD
+WAYS = {
+    "from the pod": Way("translated", FROM, packet4, lambda sent, _: SENT + IPV6 + expected6(sent)),
+    "to the pod": Way("translated", TO, packet6, lambda sent, got: GOT + IPV4 + expected4(sent, drawn(got))),
+    "native to the outside": Way(
+        "native", FROM, native_packet6, lambda sent, got: SENT + IPV4 + expected_outside4(sent, drawn(got))
+    ),
+    "native from the outside": Way("native", TO, native_packet4, lambda sent, _: GOT + IPV6 + expected_outside6(sent)),
+}
+EVERY_WAY = pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
+
+
+def check(pod: Pod, way: Way, packet: bytes) -> bool:
     """One packet through program and oracle; whether it was translated."""
-    sends = direction is Direction.FROM_POD
-    macs = SENT if sends else bytes(12)
-    ran = pod.runs(direction, macs + (b"\x08\x00" if sends else b"\x86\xdd") + packet)
+    macs = SENT if way.direction is Direction.FROM_POD else bytes(12)
+    ran = pod.runs(way.direction, macs + (IPV4 if way.generate in (packet4, native_packet4) else IPV6) + packet)
     try:
-        wanted = expect(packet, ran.packet)
+        wanted = way.expect(packet, ran.packet)
     except Untranslatable as untranslatable:
         reason = untranslatable
     else:
@@ -119,19 +191,14 @@ def check(pod: Pod, direction: Direction, packet: bytes, expect: Callable[[bytes
     return False
 
 
-def run(pod: Pod, direction: Direction, seed: int, count: int) -> int:
+def run(pod: Pod, way: Way, seed: int, count: int) -> int:
     """Many packets; how many of them were translated."""
     source = random.Random(seed)
     translated = 0
     for index in range(count):
-        if direction is Direction.FROM_POD:
-            packet = packet4(source)
-            expect = lambda sent, _: SENT + b"\x86\xdd" + expected6(sent)  # noqa: E731
-        else:
-            packet = packet6(source)
-            expect = lambda sent, got: GOT + b"\x08\x00" + expected4(sent, int.from_bytes(got[18:20], "big"))  # noqa: E731
+        packet = way.generate(source)
         try:
-            translated += check(pod, direction, packet, expect)
+            translated += check(pod, way, packet)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, packet {index}: {packet.hex()}\n{error}") from error
     return translated
@@ -141,14 +208,15 @@ def seed() -> int:
     return int(os.environ.get("PACKETS_SEED", "1"))
 
 
-@pytest.mark.parametrize("direction", list(Direction), ids=lambda each: each.name.lower())
-def test_generated_packets(pod, direction):
-    assert SHORT * 0.3 < run(pod, direction, seed(), SHORT) < SHORT * 0.95
+@EVERY_WAY
+def test_generated_packets(pods, way):
+    assert SHORT * 0.3 < run(pods[way.pod], way, seed(), SHORT) < SHORT * 0.95
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("direction", list(Direction), ids=lambda each: each.name.lower())
-def test_a_million_generated_packets(pod, direction):
-    before = sum(each.packets for each in pod.counts(direction).values())
-    run(pod, direction, seed(), LONG)
-    assert sum(each.packets for each in pod.counts(direction).values()) - before == LONG
+@EVERY_WAY
+def test_two_million_generated_packets(pods, way):
+    pod = pods[way.pod]
+    before = sum(each.packets for each in pod.counts(way.direction).values())
+    run(pod, way, seed(), LONG)
+    assert sum(each.packets for each in pod.counts(way.direction).values()) - before == LONG
