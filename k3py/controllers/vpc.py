@@ -113,7 +113,7 @@ def _end(vpc: VPC, seen: Seen, now: float) -> list[Action]:
         )
         actions += _status(vpc, status, seen.count_due, message)
         if known is None or known.reason != reason:
-            actions.append(Tell(reference(vpc), NORMAL, reason, f"Deletion waits: {message}"))
+            actions.append(Tell(reference(vpc), NORMAL, reason, f"Deletion {message}"))
         return [*actions, Wake(LOOK_AGAIN_SECONDS, "it waits for what is in it")]
     return _release(vpc, seen, now)
 
@@ -163,9 +163,9 @@ def _waits_for(seen: Seen) -> tuple[str, str]:
     found = [(word, each) for word, each in (("pod", seen.pods), ("service", seen.services)) if each]
     parts = [f"{len(each)} {word}{'s' if len(each) > 1 else ''} ({_names(each)})" for word, each in found]
     if seen.blocks:
-        parts.append(f"{len(seen.blocks)} address blocks of nodes")
+        parts.append(f"{len(seen.blocks)} address block{'s' if len(seen.blocks) > 1 else ''} of nodes")
     reason = f"{found[0][0].capitalize()}sRemain" if found else "BlocksRemain"
-    return reason, f"{', '.join(parts)} remain in it"
+    return reason, f"waits for {', '.join(parts)}"
 
 
 def _names(objects: Sequence[core_v1.Pod] | Sequence[core_v1.Service]) -> str:

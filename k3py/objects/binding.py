@@ -10,10 +10,13 @@ from k3py.model.errors import Cause, Problem, conflict, invalid, not_found
 from k3py.model.generated import core_v1
 from k3py.model.registry import KINDS
 from k3py.model.user import User
+from k3py.model.vpc_v1 import VPC_LABEL
 from k3py.objects.admission import Admission
 from k3py.objects.changes import Replacement
 from k3py.objects.encoding import encoded
+from k3py.objects.fields import IMMUTABLE, shown
 from k3py.objects.storing import problem_of, storing
+from k3py.objects.vpc_admission import VPC_LABEL_PATH
 from k3py.store.records import Record
 from k3py.store.store import Store
 from k3py.store.writes import Replace
@@ -25,7 +28,8 @@ def decide(current: Record, target: core_v1.Binding, now: float) -> Replacement:
     """The pod as it is once it is bound; ``now`` in seconds since 1970.
 
     Raises:
-        Conflict: it is bound, gated or being deleted. Invalid: the target is no node.
+        Conflict: it is bound, gated or being deleted.
+        Invalid: the target is no node, or the pod would move to another VPC.
     """
     _check_target(current.name, target)
     pod = codec.decode(core_v1.Pod, current.raw)
@@ -33,6 +37,7 @@ def decide(current: Record, target: core_v1.Binding, now: float) -> Replacement:
         why = f"Precondition failed: UID in precondition: {target.metadata.uid}, UID in object meta: {pod.metadata.uid}"
         raise conflict("pods/binding", "", current.name, why)
     _check_free(pod)
+    _check_vpc(pod, target)
     pod.spec.node_name = target.target.name
     for labels, added in (
         (pod.metadata.annotations, target.metadata.annotations),
@@ -52,6 +57,14 @@ def _check_target(name: str, target: core_v1.Binding) -> None:
         causes.append(Cause("FieldValueRequired", "Required value", "target.name"))
     if causes:
         raise invalid("Binding", "", name, causes)
+
+
+def _check_vpc(pod: core_v1.Pod, target: core_v1.Binding) -> None:
+    """A binding's labels become the pod's, but for the one that its place in the network hangs on."""
+    wanted = target.metadata.labels.get(VPC_LABEL)
+    if wanted is not None and wanted != pod.metadata.labels.get(VPC_LABEL):
+        cause = Cause("FieldValueInvalid", f"Invalid value: {shown(wanted)}: {IMMUTABLE}", VPC_LABEL_PATH)
+        raise invalid("Binding", "", pod.metadata.name, [cause])
 
 
 def _check_free(pod: core_v1.Pod) -> None:

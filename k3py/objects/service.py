@@ -20,19 +20,19 @@ from k3py.model.struct import Wire
 from k3py.model.user import User
 from k3py.objects import binding, changes, deletion, scale
 from k3py.objects.admission import Admission
-from k3py.objects.changes import Decision, Removal, Replacement
+from k3py.objects.changes import Decision, Removal
 from k3py.objects.collections import collection_name
-from k3py.objects.encoding import encode_bounded, encoded, tombstone
+from k3py.objects.encoding import encode_bounded, encoded
 from k3py.objects.options import Deleted, Patch, WriteOptions, Written
 from k3py.objects.service_addresses import ServiceAddresses, ServiceRanges
-from k3py.objects.storing import storing
+from k3py.objects.storing import operation_of, storing
 from k3py.objects.typed import Typed
 from k3py.objects.vpc_admission import MayUse, masters_may_use
 from k3py.objects.watching import Selected
 from k3py.store.records import Record
 from k3py.store.store import Store
 from k3py.store.watches import Deliver, Watch
-from k3py.store.writes import Delete, Replace
+from k3py.store.writes import Replace
 
 T = TypeVar("T", bound=Wire)
 
@@ -239,7 +239,7 @@ class Objects:
         return Written(record.raw, record, warnings=said)
 
     async def _store(self, kind: Kind, current: Record, decision: Decision) -> Record:
-        operation = _operation(kind, current, decision)
+        operation = operation_of(kind, current, decision)
         with storing(kind, current.name):
             if isinstance(operation, Replace):
                 return await self.store.replace(
@@ -391,18 +391,3 @@ def _named(kind: Kind, obj: Any, name: str) -> Wire:
     new: Any = codec.decode(kind.type, encode_bounded(obj))
     new.metadata.name = name
     return new  # type: ignore[no-any-return]
-
-
-def _operation(kind: Kind, current: Record, decision: Decision) -> Replace | Delete:
-    """A decision as the store takes it."""
-    obj = decision.obj
-    if isinstance(decision, Replacement):
-        return Replace(
-            current.collection, current.namespace, current.name, current.revision,
-            lambda revision: encoded(kind, obj, revision),
-        )  # fmt: skip
-    raw = encode_bounded(obj)
-    return Delete(
-        current.collection, current.namespace, current.name, current.revision,
-        lambda revision: tombstone(raw, revision),
-    )  # fmt: skip

@@ -1,10 +1,12 @@
-"""The store's errors in the words of the API."""
+"""Between decisions and the store: operations one way, errors in the words of the API the other."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from k3py.model.errors import STALE, Problem, Timeout, Unavailable, already_exists, conflict
 from k3py.model.registry import Kind
+from k3py.objects.changes import Decision, Replacement
+from k3py.objects.encoding import encode_bounded, encoded, tombstone
 from k3py.store.errors import (
     AlreadyExistsInStore,
     LogFailed,
@@ -14,6 +16,8 @@ from k3py.store.errors import (
     Stale,
     StoreError,
 )
+from k3py.store.records import Record
+from k3py.store.writes import Delete, Replace
 
 
 def problem_of(kind: Kind | None, name: str, error: StoreError) -> Problem:
@@ -42,3 +46,18 @@ def storing(kind: Kind | None, name: str) -> Iterator[None]:
         yield
     except StoreError as error:
         raise problem_of(kind, name, error) from error
+
+
+def operation_of(kind: Kind, current: Record, decision: Decision) -> Replace | Delete:
+    """A decision as the store takes it."""
+    obj = decision.obj
+    if isinstance(decision, Replacement):
+        return Replace(
+            current.collection, current.namespace, current.name, current.revision,
+            lambda revision: encoded(kind, obj, revision),
+        )  # fmt: skip
+    raw = encode_bounded(obj)
+    return Delete(
+        current.collection, current.namespace, current.name, current.revision,
+        lambda revision: tombstone(raw, revision),
+    )  # fmt: skip

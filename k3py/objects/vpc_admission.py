@@ -1,8 +1,8 @@
 """Who may put what into which VPC, and what the cluster's state says of VPCs and their blocks.
 
 A pod or Service is in the VPC that its label ``k3py.io/vpc`` names; one without it gets its namespace's, else
-``default``. The label stays for good: an address hangs on it. Whoever names a VPC needs the verb ``use`` on it; what
-comes from the namespace's label was admitted when the namespace got it.
+``default``. The label stays for good: an address hangs on it. An EndpointSlice gets its Service's. Whoever names a VPC
+needs the verb ``use`` on it; what comes from the namespace's label was admitted when the namespace got it.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from k3py.model import codec
 from k3py.model.errors import Cause, Forbidden, forbidden, invalid
-from k3py.model.generated import apps_v1, core_v1
+from k3py.model.generated import apps_v1, core_v1, discovery_v1
 from k3py.model.registry import KINDS, Kind
 from k3py.model.selectors import from_struct
 from k3py.model.user import MASTERS, User
@@ -24,7 +24,8 @@ from k3py.store.store import Store
 MayUse = Callable[[User, str], bool]
 """Whether a user has the verb ``use`` on the VPC of a name."""
 
-_LABEL_PATH: Final = f"metadata.labels[{VPC_LABEL}]"
+VPC_LABEL_PATH: Final = f"metadata.labels[{VPC_LABEL}]"
+SERVICE_NAME_LABEL: Final = "kubernetes.io/service-name"
 _Workload = core_v1.Pod | core_v1.Service
 _Templated = apps_v1.Deployment | apps_v1.ReplicaSet
 
@@ -51,6 +52,8 @@ class VpcAdmission:
         """
         if isinstance(new, _Workload):
             self._place(kind, namespace, new, user)
+        elif isinstance(new, discovery_v1.EndpointSlice):
+            self._place_slice(kind, namespace, new, user)
         elif isinstance(new, core_v1.Namespace):
             if named := new.metadata.labels.get(VPC_LABEL, ""):
                 self._admit_namespace(kind, new, named, user)
@@ -65,6 +68,8 @@ class VpcAdmission:
         """
         if isinstance(new, _Workload):
             keep_label(kind, new, old)
+        elif isinstance(new, discovery_v1.EndpointSlice):
+            self._move_slice(kind, new, old, user)
         elif isinstance(new, core_v1.Namespace):
             self._move_namespace(kind, new, old, user)
         elif isinstance(new, _Templated) and _of_template(new) != _of_template(old):
@@ -102,6 +107,23 @@ class VpcAdmission:
         vpc = self._living(kind, new.metadata.name, named)
         if vpc is not None:
             self._check_admits(kind, new.metadata.name, vpc, namespace, own)
+
+    def _place_slice(self, kind: Kind, namespace: str, new: discovery_v1.EndpointSlice, user: User) -> None:
+        labels = new.metadata.labels
+        if labels.get(VPC_LABEL):
+            self._check_use(kind, new, labels[VPC_LABEL], user)
+            return
+        service = self._store.latest("services", namespace, labels.get(SERVICE_NAME_LABEL, ""))
+        labels[VPC_LABEL] = (_label(service) if service else self._label_of(namespace)) or DEFAULT_VPC
+
+    def _move_slice(
+        self, kind: Kind, new: discovery_v1.EndpointSlice, old: discovery_v1.EndpointSlice, user: User
+    ) -> None:
+        before, labels = old.metadata.labels.get(VPC_LABEL), new.metadata.labels
+        if before and not labels.get(VPC_LABEL):
+            labels[VPC_LABEL] = before
+        elif labels.get(VPC_LABEL) != before:
+            self._check_use(kind, new, labels.get(VPC_LABEL, ""), user)
 
     def _label_of(self, namespace: str) -> str:
         record = self._store.latest("namespaces", "", namespace)
@@ -208,7 +230,7 @@ def keep_label(kind: Kind, new: _Workload, old: _Workload) -> None:
     if after is None and before is not None:
         new.metadata.labels[VPC_LABEL] = before
     elif after != before:
-        cause = Cause("FieldValueInvalid", f"Invalid value: {shown(after)}: {IMMUTABLE}", _LABEL_PATH)
+        cause = Cause("FieldValueInvalid", f"Invalid value: {shown(after)}: {IMMUTABLE}", VPC_LABEL_PATH)
         raise invalid(kind.name, kind.group, old.metadata.name, [cause])
 
 

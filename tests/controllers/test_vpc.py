@@ -127,8 +127,8 @@ def test_the_end_waits_for_pods_services_and_blocks_and_says_so() -> None:
     toy.settle()
     (condition,) = status(toy).conditions
     assert (status(toy).phase, condition.type, condition.reason) == ("Terminating", "ContentRemaining", "PodsRemain")
-    assert condition.message == ("4 pods (a/a, a/b, a/c, ...), 1 service (a/s), 1 address blocks of nodes remain in it")
-    assert toy.events == [f"PodsRemain: Deletion waits: {condition.message}"]
+    assert condition.message == ("waits for 4 pods (a/a, a/b, a/c, ...), 1 service (a/s), 1 address block of nodes")
+    assert toy.events == [f"PodsRemain: Deletion {condition.message}"]
     for name in "abc":
         toy.remove(toy.get(Pod, "a", name))
     toy.put(pod("d", phase="Failed"))

@@ -15,7 +15,7 @@ from k3py.objects.system import ensure_system_objects
 from k3py.store.memory_log import MemoryLog
 from k3py.store.sealing import KeyRing
 from k3py.store.store import Store
-from tests.objects.world import FixedClock, Plain
+from tests.objects.world import ADMIN, WRITE, FixedClock, Plain
 
 JANE = User("jane")
 POD = {"containers": [{"name": "c", "image": "busybox"}]}
@@ -234,5 +234,44 @@ def test_a_block_is_a_slice_of_its_vpc():
         await plain.delete("VPC", "red")
         with pytest.raises(errors.Invalid, match="the VPC is being deleted"):
             await plain.create("VPCBlock", **block("red-10-0-0-128", cidr="10.0.0.128/26"))
+
+    tell(story)
+
+
+def test_a_binding_moves_no_pod_to_another_vpc():
+    async def story(plain):
+        from k3py.model.generated import core_v1
+
+        await pod(plain)
+        binding = core_v1.Binding()
+        binding.metadata.name, binding.target.name = "p", "n1"
+        binding.metadata.labels = {VPC_LABEL: "red", "a": "b"}
+        with pytest.raises(errors.Invalid, match="field is immutable"):
+            await plain.objects.bind("default", "p", binding, WRITE, ADMIN)
+        binding.metadata.labels[VPC_LABEL] = "default"
+        await plain.objects.bind("default", "p", binding, WRITE, ADMIN)
+        assert plain.get("Pod", "p")["metadata"]["labels"] == {VPC_LABEL: "default", "a": "b"}
+
+    tell(story)
+
+
+def test_slices_made_by_hand_are_for_their_services_vpc():
+    async def story(plain):
+        def body(name, **labels):
+            return {"metadata": {"name": name, "labels": labels}, "addressType": "IPv4", "endpoints": []}
+
+        await service(in_(plain, "greens"), vpc="green")
+        greens, jane = in_(plain, "greens"), in_(plain, "greens", JANE)
+        mine = {"kubernetes.io/service-name": "s"}
+        made = await jane.create("EndpointSlice", **body("a", **mine))
+        assert made["metadata"]["labels"][VPC_LABEL] == "green"
+        kept = await jane.patch("EndpointSlice", "a", {"metadata": {"labels": {VPC_LABEL: None}}})
+        assert kept["metadata"]["labels"][VPC_LABEL] == "green"
+        with pytest.raises(errors.Forbidden, match="cannot use"):
+            await jane.patch("EndpointSlice", "a", {"metadata": {"labels": {VPC_LABEL: "red"}}})
+        with pytest.raises(errors.Forbidden, match="cannot use"):
+            await jane.create("EndpointSlice", **body("b", **{VPC_LABEL: "red"}))
+        other = await greens.create("EndpointSlice", **body("c"))
+        assert other["metadata"]["labels"][VPC_LABEL] == "default"
 
     tell(story)
