@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from typing import Final
 
 from k3py.vpc.kernel import names, sysctls
@@ -11,6 +12,11 @@ from k3py.vpc.wanted import NodeConfig, PodNetwork
 
 # The interface makes itself no IPv6 address (IN6_ADDR_GEN_MODE_NONE).
 _GENERATES_NONE: Final = 1
+_UP: Final = 1
+_OPERATIONAL: Final = "UP"
+# A fifth of a second in all: longer than any kernel takes, and no reason to fail if one should.
+_CARRIER_TRIES_MAX: Final = 100
+_CARRIER_WAIT_SECONDS: Final = 0.002
 
 
 def index(name: str) -> int:
@@ -61,7 +67,26 @@ def bring_up(netlink: Netlink, device: str) -> None:
     sysctls.write(f"net/ipv6/conf/{device}/disable_ipv6", "0")
     for family in ("ipv4", "ipv6"):
         sysctls.write(f"net/{family}/conf/{device}/forwarding", "1")
-    netlink.link("set", index=index(device), state="up")
+    number = index(device)
+    netlink.link("set", index=number, state="up")
+    _await_both_ends(netlink, number)
+
+
+def _await_both_ends(netlink: Netlink, number: int) -> None:
+    """An end whose carrier has just come drops what it is to send until the kernel has noticed, somewhat later.
+
+    Since 6.8 asking for one interface makes it notice (``linkwatch_sync_dev``); older kernels take some milliseconds.
+    """
+    for _ in range(_CARRIER_TRIES_MAX):
+        (host_end,) = netlink.get_links(number)
+        peer, namespace = host_end.get("link"), host_end.get("link_netnsid")
+        if not peer:
+            return
+        elsewhere = {} if namespace is None else {"IFLA_IF_NETNSID": namespace}
+        (pod_end,) = netlink.link("get", index=peer, **elsewhere)
+        if not pod_end["flags"] & _UP or _OPERATIONAL == host_end.get("operstate") == pod_end.get("operstate"):
+            return
+        time.sleep(_CARRIER_WAIT_SECONDS)
 
 
 def remove(netlink: Netlink, device: str) -> None:

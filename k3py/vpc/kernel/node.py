@@ -231,14 +231,21 @@ class KernelNode:
             await self._work(work, *arguments)
         except NetworkProblem as problem:
             _log.warning("not repaired: %s", problem)
+        except Exception:
+            _log.exception("not repaired")
 
     async def _recheck_often(self) -> None:
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
-            try:
-                await self.recheck()
-            except NetworkProblem as problem:
-                _log.warning("not repaired: %s", problem)
+            await self._attempt_all()
+
+    async def _attempt_all(self) -> None:
+        try:
+            await self.recheck()
+        except NetworkProblem as problem:
+            _log.warning("not repaired: %s", problem)
+        except Exception:
+            _log.exception("not repaired")
 
 
 def _name(index: int) -> str:
