@@ -7,7 +7,7 @@ VpcError
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -18,7 +18,10 @@ from k3py.model.vpc_socket import (
     Allocation,
     Answer,
     AnyRequest,
-    HostPort,
+    AttachPodRequest,
+    AttachTapRequest,
+    DetachPodRequest,
+    DetachTapRequest,
     PodCounters,
     Pong,
     Reachability,
@@ -101,50 +104,21 @@ class VpcClient:
         """What the pod has. Refused with NotFound."""
         return await self._ask(messages.QueryRequest(pod_uid=pod_uid), Allocation)
 
-    async def attach_pod(
-        self,
-        pod_uid: str,
-        vpc: str,
-        netns: str,
-        namespace: str = "",
-        name: str = "",
-        host_ports: Sequence[HostPort] = (),
-    ) -> Allocation:
-        """Give the network namespace at the path ``netns`` the pod's link and an address."""
-        request = messages.AttachPodRequest(
-            pod_uid=pod_uid, vpc=vpc, netns=netns, namespace=namespace, name=name, host_ports=tuple(host_ports)
-        )
+    async def attach_pod(self, request: AttachPodRequest) -> Allocation:
+        """Give the pod's network namespace its link and an address."""
         return await self._ask(request, Allocation)
 
-    async def detach_pod(self, pod_uid: str) -> None:
+    async def detach_pod(self, request: DetachPodRequest) -> None:
         """Take back what ``attach_pod`` made, the address too; unknown pods are let be."""
-        await self._ask(messages.DetachPodRequest(pod_uid=pod_uid), type(None))
+        await self._ask(request, type(None))
 
-    async def attach_tap(
-        self,
-        pod_uid: str,
-        vpc: str,
-        device: str,
-        mac: str,
-        namespace: str = "",
-        name: str = "",
-        host_ports: Sequence[HostPort] = (),
-    ) -> Allocation:
+    async def attach_tap(self, request: AttachTapRequest) -> Allocation:
         """Put a virtual machine's TAP device into the VPC."""
-        request = messages.AttachTapRequest(
-            pod_uid=pod_uid,
-            vpc=vpc,
-            device=device,
-            mac=mac,
-            namespace=namespace,
-            name=name,
-            host_ports=tuple(host_ports),
-        )
         return await self._ask(request, Allocation)
 
-    async def detach_tap(self, pod_uid: str) -> None:
+    async def detach_tap(self, request: DetachTapRequest) -> None:
         """Take back what ``attach_tap`` made, but not the device."""
-        await self._ask(messages.DetachTapRequest(pod_uid=pod_uid), type(None))
+        await self._ask(request, type(None))
 
     async def list_vpcs(self) -> list[VpcEntry]:
         """The VPCs as this node knows them."""

@@ -12,8 +12,9 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from k3py.base.backoff import Backoff
+from k3py.base.clock import Clock
 from k3py.client.port import Client
-from k3py.model.errors import AlreadyExists, Forbidden, NotFound, Problem
+from k3py.model.errors import AlreadyExists, Forbidden, NotFound, Problem, Unavailable
 from k3py.model.generated.core_v1 import Node
 from k3py.model.generated.meta_v1 import ObjectMeta, OwnerReference
 from k3py.model.vpc_socket import NO_BLOCK, VPC_FULL
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 TRIES_MAX: Final = 64
 RETRY_FIRST_SECONDS: Final = 0.5
 RETRY_SECONDS_MAX: Final = 30.0
+# After a server did not answer, pods are told so at once for a moment, instead of waiting one after the other.
+AWAY_SECONDS: Final = 2.0
 
 
 class BlockKeeper:
@@ -43,9 +46,10 @@ class BlockKeeper:
         records: Records,
         settle: Callable[[], Awaitable[None]],
         changed: Callable[[], None],
+        clock: Clock,
         source: random.Random,
     ) -> None:
-        self._state, self._records = state, records
+        self._state, self._records, self._clock = state, records, clock
         self._settle, self._changed = settle, changed
         self._backoff = Backoff(source, RETRY_FIRST_SECONDS, RETRY_SECONDS_MAX)
         self._turns = Turns()
@@ -53,6 +57,7 @@ class BlockKeeper:
         self._lost: set[BlockKey] = set()
         self._unplaced: dict[str, VPCBlock] = {}
         self._wake = asyncio.Event()
+        self._away_until = 0.0
         self.client: Client | None = None
         self.in_contact = False
 
@@ -82,9 +87,7 @@ class BlockKeeper:
             except (NetworkProblem, Problem) as problem:
                 log.info("blocks are looked at again soon: %s", problem)
                 await asyncio.sleep(self._backoff.next_seconds())
-                # Without the server there is nothing to try; contact pokes.
-                if self.in_contact:
-                    self._wake.set()
+                self._wake.set()
 
     # --- what the watch says
 
@@ -185,10 +188,11 @@ class BlockKeeper:
         except (NotFound, Forbidden):
             return False
         except Problem as problem:
+            self._note(problem)
             raise NetworkProblem(NO_BLOCK, f'cannot get a block of VPC "{vpc.name}": {problem.message}') from problem
 
     def _reachable(self, vpc: VpcRow) -> Client:
-        if self.client is None or not self.in_contact:
+        if self.client is None or self._clock.monotonic() < self._away_until:
             raise NetworkProblem(
                 NO_BLOCK,
                 f'cannot get a block of VPC "{vpc.name}": the server is away, and no address of this node\'s blocks '
@@ -196,13 +200,19 @@ class BlockKeeper:
             )
         return self.client
 
+    def _note(self, problem: Problem) -> None:
+        if isinstance(problem, Unavailable):
+            self._away_until = self._clock.monotonic() + AWAY_SECONDS
+
     async def _owner(self, client: Client, vpc: VpcRow) -> OwnerReference:
         name = self._state.config.node_name
         try:
             node = await client.get(Node, name)
         except Problem as problem:
+            self._note(problem)
             why = f"cannot read node {name}: {problem.message}"
             raise NetworkProblem(NO_BLOCK, f'cannot get a block of VPC "{vpc.name}": {why}') from problem
+        self.in_contact = True
         return OwnerReference(api_version="v1", kind="Node", name=name, uid=node.metadata.uid)
 
     def _keep(self, vpc: VpcRow, cidr: IPv4Network) -> Awaitable[None]:

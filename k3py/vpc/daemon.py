@@ -86,7 +86,9 @@ class VpcDaemon:
             state, machine.services, machine.translate, machine.node_addresses, self.clock, source, machine.offload
         )
         self.trace = Trace(machine.node, lambda: state.allocator.pods, self.clock)
-        self.blocks = BlockKeeper(state, self.records, self.converger.reached, self._network_changed, source)
+        self.blocks = BlockKeeper(
+            state, self.records, self.converger.reached, self._network_changed, self.clock, source
+        )
         self.watch = ServerWatch(
             state, self.records, self.blocks, self._network_changed, self.feed.poke, self.clock, source
         )

@@ -1,0 +1,461 @@
+"""The VPC daemon between agent, server and kernel, and what a death anywhere leaves."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
+from typing import Any
+
+import pytest
+
+from k3py.model.vpc_socket import HostPort
+from k3py.model.vpc_v1 import VPCBlock
+from k3py.vpc.ports import NetworkProblem
+from k3py.vpc.rows import Attachment
+from k3py.vpc.wanted import NODE_POD
+from tests.vpc.world import World, block, endpoints, service, vpc
+
+Story = Callable[[World], Coroutine[Any, Any, None]]
+
+
+def play(story: Story) -> World:
+    world = World()
+    world.run(story(world))
+    return world
+
+
+async def refused(work: Coroutine[Any, Any, Any]) -> NetworkProblem:
+    with pytest.raises(NetworkProblem) as caught:
+        await work
+    return caught.value
+
+
+def blocks_of(world: World) -> list[VPCBlock]:
+    return [each for each in world.cluster.objects.values() if isinstance(each, VPCBlock)]
+
+
+def slice_of(each: VPCBlock) -> IPv4Network:
+    return IPv4Network(each.spec.cidr)
+
+
+# --- getting ready
+
+
+def test_the_daemon_is_ready_once_the_host_itself_has_its_place() -> None:
+    async def story(world: World) -> None:
+        daemon = await world.start()
+        await asyncio.sleep(1)
+        problem = await refused(daemon.attach("p1", "default", Attachment(netns="/run/netns/p1")))
+        assert problem.reason == "NotReady"
+        assert 'VPC "default" is not known yet' in str(problem)
+        assert daemon.ready().cluster == 0
+        world.cluster.put(vpc())
+        await world.until(lambda: daemon.ready().ready)
+        pong = daemon.ready()
+        assert (pong.cluster, pong.service_cidr, pong.in_contact, pong.mtu) == (0xC0FFEE, "10.43.0.0/16", True, 1500)
+        assert set(world.kernel.pods) == {NODE_POD}
+        node = world.kernel.pods[NODE_POD]
+        assert (node.vpc, node.netns, node.outside_ipv4) == (1, "", None)
+
+    play(story)
+
+
+def test_without_host_access_no_address_is_needed() -> None:
+    async def story(world: World) -> None:
+        world.config = replace(world.config, host_access=False)
+        world.cluster.put(vpc())
+        await world.ready()
+        assert not world.kernel.pods
+        assert not blocks_of(world)
+
+    play(story)
+
+
+def test_a_vpc_without_status_is_waited_for_and_one_of_another_cluster_is_refused() -> None:
+    async def story(world: World) -> None:
+        fresh = vpc()
+        fresh.status = type(fresh.status)()
+        world.cluster.put(fresh)
+        daemon = await world.start()
+        await asyncio.sleep(1)
+        assert not daemon.ready().ready
+        world.cluster.put(vpc())
+        await world.until(lambda: daemon.ready().ready)
+        strange = vpc("strange", 2)
+        strange.status.prefix = "fd6b:3370:1000:0:1:2::/96"
+        world.cluster.put(strange)
+        await asyncio.sleep(1)
+        assert "run 'k3py reset'" in daemon.state.troubles["strange"]
+        assert (await refused(daemon.allocate("p", "strange"))).reason == "VPCNotFound"
+
+    play(story)
+
+
+# --- pods
+
+
+def test_a_pod_is_attached_and_detached() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        daemon = await world.ready()
+        ports = (HostPort(protocol="TCP", host_port=8080, container_port=80),)
+        got = await world.attach("p1", namespace="default", name="web", host_ports=ports)
+        assert got.device == "kp1"
+        assert got.ghost == f"fd6b:3370:1000:c0:ffee:1:{got.ipv6.split(':', 6)[6]}"
+        assert got.ipv6.startswith("fd6b:3370:1001:c0:ffee:1:")
+        pod = world.kernel.pods["p1"]
+        assert (str(pod.ipv4), pod.netns, pod.host_ports[0].host_port) == (got.ipv4, "/run/netns/p1", 8080)
+        assert pod.outside_ipv4 is not None
+        assert pod.outside_native_ipv4 == pod.outside_ipv4 + 1
+        assert await world.attach("p1", namespace="default", name="web", host_ports=ports) == got
+        assert daemon.state.allocation("p1") == got
+        await daemon.detach("p1")
+        await daemon.detach("p1")
+        assert set(world.kernel.pods) == {NODE_POD}
+        assert (await refused(daemon.attach("p1", "none", Attachment(netns="/x")))).reason == "VPCNotFound"
+
+    play(story)
+
+
+def test_different_pods_go_in_parallel_and_one_pods_requests_in_order() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        daemon = await world.ready()
+        world.kernel.seconds = 1.0
+        began = world.clock.monotonic()
+        async with asyncio.TaskGroup() as group:
+            for number in range(20):
+                group.create_task(world.attach(f"p{number}"))
+        assert world.clock.monotonic() - began < 1.5
+        assert world.kernel.inside_most == 20
+        async with asyncio.TaskGroup() as group:
+            group.create_task(world.attach("one"))
+            await asyncio.sleep(0.5)
+            group.create_task(daemon.detach("one"))
+            group.create_task(world.attach("one"))
+        assert world.kernel.calls[-3:] == ["attach one", "detach one", "attach one"]
+        assert "one" in world.kernel.pods
+
+    play(story)
+
+
+def test_what_the_kernel_refuses_keeps_the_address_and_can_be_asked_again() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        daemon = await world.ready()
+        world.kernel.vanished.add("/run/netns/p1")
+        problem = await refused(daemon.attach("p1", "default", Attachment(netns="/run/netns/p1")))
+        assert problem.reason == "DeviceVanished"
+        before = daemon.state.allocation("p1").ipv4
+        world.kernel.vanished.clear()
+        assert (await world.attach("p1")).ipv4 == before
+        world.kernel.broken = "no netlink today"
+        assert (await refused(daemon.detach("p1"))).reason == "KernelRefused"
+        assert daemon.state.allocation("p1").ipv4 == before
+        world.kernel.broken = ""
+        await daemon.detach("p1")
+        assert "p1" not in daemon.state.allocator.pods
+
+    play(story)
+
+
+def test_an_address_without_a_link_is_given_kept_and_released() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        daemon = await world.ready()
+        got = await daemon.allocate("p1", "default")
+        assert await daemon.allocate("p1", "default") == got
+        assert "p1" not in world.kernel.pods
+        await world.attach("p1")
+        assert (await refused(daemon.release("p1"))).reason == "Conflict"
+        await daemon.detach("p1")
+        await daemon.release("p1")
+        with pytest.raises(NetworkProblem, match="no address on this node"):
+            daemon.state.allocation("p1")
+
+    play(story)
+
+
+def test_a_pod_of_another_vpc_may_have_the_same_address() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        world.cluster.put(vpc("blue", 2))
+        daemon = await world.ready()
+        await asyncio.sleep(1)
+        await world.attach("a", "blue")
+        assert daemon.wanted().vpcs[2].name == "blue"
+        assert world.kernel.pods["a"].vpc == 2
+
+    play(story)
+
+
+# --- blocks
+
+
+def test_a_block_has_an_owner_and_a_slice_that_is_taken_is_passed_over() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc(cidr="10.42.0.0/24"))
+        for third in ("10.42.0.0/26", "10.42.0.64/26", "10.42.0.128/26"):
+            world.cluster.put(block("default", 1, third, "n2"))
+        await world.ready()
+        mine = [each for each in blocks_of(world) if each.spec.node_name == "n1"]
+        assert [each.metadata.name for each in mine] == ["default-10-42-0-192"]
+        assert mine[0].metadata.owner_references[0].uid == "node-uid"
+        assert mine[0].spec.vpc_id == 1
+
+    play(story)
+
+
+def test_a_full_vpc_refuses_until_somebody_gives_a_slice_back() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        world.cluster.put(vpc("tiny", 2, "10.9.0.0/28"))
+        taken = [block("tiny", 2, f"10.9.0.{4 * each}/30", "n2") for each in range(4)]
+        for each in taken:
+            world.cluster.put(each)
+        daemon = await world.ready()
+        await asyncio.sleep(1)
+        problem = await refused(daemon.attach("p", "tiny", Attachment(netns="/run/netns/p")))
+        assert problem.reason == "VPCFull"
+        assert "all 4 slices of 10.9.0.0/28 have an owner" in str(problem)
+        world.cluster.drop(taken[1])
+        assert (await world.attach("p", "tiny")).ipv4 == "10.9.0.4"
+
+    play(story)
+
+
+def test_many_pods_get_more_blocks_ahead_of_time_and_empty_ones_go_back() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        daemon = await world.ready()
+        for number in range(60):
+            await world.attach(f"p{number}")
+        await world.until(lambda: len(blocks_of(world)) == 2)
+        for number in range(60, 140):
+            await world.attach(f"p{number}")
+        await world.until(lambda: len(blocks_of(world)) >= 3)
+        assert len({pod.ipv4 for pod in world.kernel.pods.values()}) == 141
+        for number in range(140):
+            await daemon.detach(f"p{number}")
+        await world.until(lambda: len(blocks_of(world)) == 2)
+        assert {key[1] for key in daemon.wanted().blocks} == {slice_of(each) for each in blocks_of(world)}
+
+    play(story)
+
+
+def test_with_the_server_away_addresses_last_as_long_as_the_blocks() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc(cidr="10.42.0.0/24"))
+        daemon = await world.ready()
+        world.cluster.away = True
+        await world.until(lambda: not daemon.watch.in_contact)
+        attached = 0
+
+        async def attach_all() -> None:
+            nonlocal attached
+            for number in range(100):
+                await daemon.attach(f"p{number}", "default", Attachment(netns=f"/run/netns/p{number}"))
+                attached += 1
+
+        problem = await refused(attach_all())
+        assert problem.reason == "NoBlock"
+        assert "the server is away" in str(problem)
+        assert attached >= 60
+        world.cluster.away = False
+        await world.attach("late")
+
+    play(story)
+
+
+def test_a_block_that_was_deleted_under_pods_is_asked_for_again_and_lost_when_another_has_it() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        daemon = await world.ready()
+        await world.attach("p1")
+        (first,) = blocks_of(world)
+        world.cluster.drop(first)
+        await world.until(lambda: blocks_of(world))
+        (again,) = blocks_of(world)
+        assert (again.spec.node_name, again.spec.cidr) == ("n1", first.spec.cidr)
+        stolen = block("default", 1, first.spec.cidr, "n2")
+        world.cluster.drop(again)
+        world.cluster.put(stolen)
+        await asyncio.sleep(5)
+        assert "p1" in world.kernel.pods
+        assert IPv4Address((await world.attach("p2")).ipv4) not in slice_of(stolen)
+        await daemon.detach("p1")
+        await asyncio.sleep(60)
+        assert [each.spec.node_name for each in blocks_of(world) if each.spec.cidr == first.spec.cidr] == ["n2"]
+
+    play(story)
+
+
+# --- VPCs come and go
+
+
+def test_a_vpc_that_is_being_deleted_takes_no_pods_and_keeps_those_that_it_has() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        world.cluster.put(vpc("blue", 2, "10.9.0.0/24"))
+        daemon = await world.ready()
+        got = await world.attach("old", "blue")
+        ending = vpc("blue", 2, "10.9.0.0/24")
+        ending.status.phase = "Terminating"
+        world.cluster.put(ending)
+        await world.until(lambda: not daemon.state.vpcs[2].active)
+        assert (await refused(daemon.attach("new", "blue", Attachment(netns="/x")))).reason == "VPCTerminating"
+        assert await world.attach("old", "blue") == got
+        world.cluster.drop(ending)
+        await world.until(lambda: daemon.state.vpcs[2].gone)
+        assert "old" in world.kernel.pods
+        await daemon.detach("old")
+        await world.until(lambda: 2 not in daemon.state.vpcs)
+        await world.until(lambda: not [each for each in blocks_of(world) if each.spec.vpc == "blue"])
+
+    play(story)
+
+
+def test_a_way_out_that_is_opened_or_closed_reaches_pods_that_are_there() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        world.cluster.put(vpc("blue", 2, "10.9.0.0/24", "None"))
+        await world.ready()
+        await world.attach("p", "blue")
+        assert world.kernel.pods["p"].outside_ipv4 is None
+        world.cluster.put(vpc("blue", 2, "10.9.0.0/24"))
+        await world.until(lambda: world.kernel.pods["p"].outside_ipv4 is not None)
+        world.cluster.put(vpc("blue", 2, "10.9.0.0/24", "None"))
+        await world.until(lambda: world.kernel.pods["p"].outside_ipv4 is None)
+
+    play(story)
+
+
+# --- restarts
+
+
+def test_a_daemon_that_starts_without_server_has_everything() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        world.cluster.put(service("web"))
+        world.cluster.put(endpoints("web-1", "10.42.0.9"))
+        first = await world.ready()
+        got = await world.attach("p1")
+        await world.until(lambda: world.table.switched and world.table.switched[-1][0])
+        wanted, services = first.wanted(), world.table.switched[-1]
+        await first.stop()
+        world.kernel.pods.clear()
+        world.table.switched.clear()
+        daemon = await world.ready(follow=False)
+        assert daemon.wanted() == wanted
+        assert not daemon.ready().in_contact
+        assert set(world.kernel.pods) == {NODE_POD, "p1"}
+        await world.until(lambda: world.table.switched)
+        assert world.table.switched[-1] == services
+        assert await world.attach("p1") == got
+        await world.attach("p2")
+
+    play(story)
+
+
+def test_what_the_server_forgot_while_the_daemon_was_dead_is_forgotten() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        world.cluster.put(vpc("blue", 2))
+        gone = world.cluster.put(service("gone"))
+        world.cluster.put(service("stays"))
+        first = await world.ready()
+        await world.until(lambda: len(first.state.services) == 2 and 2 in first.state.vpcs)
+        await first.stop()
+        world.cluster.drop(gone)
+        world.cluster.drop(world.cluster.objects["VPC", "", "blue"])
+        daemon = await world.ready()
+        await world.until(lambda: set(daemon.state.services) == {("default", "stays")})
+        await world.until(lambda: set(daemon.state.vpcs) == {1})
+        await daemon.stop()
+        daemon = await world.ready(follow=False)
+        assert set(daemon.state.services) == {("default", "stays")}
+        assert set(daemon.state.vpcs) == {1}
+
+    play(story)
+
+
+def test_after_a_reboot_pods_keep_their_addresses_and_their_links_are_not_wanted() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        first = await world.ready()
+        got = await world.attach("p1")
+        await first.stop()
+        world.boot_id = "second boot"
+        world.kernel.pods.clear()
+        world.kernel.vanished.add("/run/netns/p1")
+        daemon = await world.ready()
+        assert "p1" not in daemon.wanted().pods
+        assert daemon.state.allocation("p1").ipv4 == got.ipv4
+        assert (await world.daemon.allocate("p2", "default")).ipv4 != got.ipv4
+        await daemon.detach("p1")
+        assert "p1" not in daemon.state.allocator.pods
+
+    play(story)
+
+
+def test_a_namespace_that_vanished_within_a_boot_stops_nobody() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        first = await world.ready()
+        await world.attach("p1")
+        await first.stop()
+        world.kernel.vanished.add("/run/netns/p1")
+        world.kernel.pods.clear()
+        daemon = await world.ready()
+        assert daemon.converger.problems["p1"].reason == "DeviceVanished"
+        assert "p1" in daemon.wanted().pods
+        await world.attach("p2")
+
+    play(story)
+
+
+def test_a_kernel_that_refuses_is_tried_again_and_says_why() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        world.kernel.broken = "no netlink today"
+        daemon = await world.start()
+        await asyncio.sleep(30)
+        assert "no netlink today" in daemon.ready().why
+        world.kernel.broken = ""
+        await world.until(lambda: daemon.ready().ready)
+
+    play(story)
+
+
+# --- services
+
+
+def test_a_burst_of_changes_is_one_switch() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        daemon = await world.ready()
+        await asyncio.sleep(1)
+        before = len(world.table.switched)
+        for number in range(100):
+            world.cluster.put(service(f"s{number}", f"10.43.1.{number}"))
+        await world.until(lambda: len(daemon.feed.ports) == 100)
+        assert len(world.table.switched) - before <= 3
+        world.table.broken = "map full"
+        world.cluster.put(service("late", "10.43.2.1"))
+        await world.until(lambda: daemon.feed.trouble == "map full")
+        world.table.broken = ""
+        await world.until(lambda: len(daemon.feed.ports) == 101)
+
+    play(story)
+
+
+def test_pods_are_part_of_what_is_switched() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        daemon = await world.ready()
+        got = await world.attach("p1")
+        await world.until(lambda: world.table.switched and (1, IPv4Address(got.ipv4)) in world.table.switched[-1][1])
+        await daemon.detach("p1")
+        await world.until(lambda: (1, IPv4Address(got.ipv4)) not in world.table.switched[-1][1])
+
+    play(story)
