@@ -6,7 +6,6 @@ import socket
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import yaml
 
@@ -18,8 +17,6 @@ from k3py.pki.errors import BadCertificate
 from k3py.pki.identity import ADMIN
 from k3py.pki.kubeconfig import write_kubeconfig
 from k3py.pki.rotation import Renewal, install
-
-API_SERVICE_ADDRESS: Final = "10.43.0.1"
 
 
 def host_addresses() -> list[str]:
@@ -36,11 +33,16 @@ def host_addresses() -> list[str]:
 
 
 class ServerCertificate:
-    """A certificate for all names of this server; its key never leaves the process."""
+    """A certificate for all names of this server; its key never leaves the process.
 
-    def __init__(self, authority: CertificateAuthority, bind_address: str, names: Sequence[str]) -> None:
+    ``service_address`` is that of the service ``kubernetes``, by which pods reach it.
+    """
+
+    def __init__(
+        self, authority: CertificateAuthority, bind_address: str, names: Sequence[str], service_address: str
+    ) -> None:
         bound = [] if bind_address in ("", "0.0.0.0", "::") else [bind_address]
-        self._names = server_names([*host_addresses(), *bound, *names], API_SERVICE_ADDRESS)
+        self._names = server_names([*host_addresses(), *bound, *names], service_address)
         self._authority = authority
         self._key = new_key()
         self.pem = self._issue()

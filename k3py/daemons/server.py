@@ -154,7 +154,9 @@ class Server:
     ) -> None:
         assert self._listener is not None
         api = self._make_api(store, objects, cluster, static_tokens, authorizer)
-        certificate = ServerCertificate(cluster.authority, self._settings.bind_address, self._settings.tls_san)
+        certificate = ServerCertificate(
+            cluster.authority, self._settings.bind_address, self._settings.tls_san, objects.ranges.first
+        )
         self._http = HttpServer(api.handle, new_audit_id=lambda: new_uid(self._source))
         self.port = self._http.serve(self._listener, certificate.context)
         backoff = Backoff(self._source, 1.0, 60.0)

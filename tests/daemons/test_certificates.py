@@ -38,7 +38,7 @@ class Serving:
     """The API's HTTP server with a certificate as the daemon makes it: answers, a stream of numbers, the tunnel."""
 
     def __init__(self, ca: CertificateAuthority) -> None:
-        self.certificate = ServerCertificate(ca, "127.0.0.1", [])
+        self.certificate = ServerCertificate(ca, "127.0.0.1", [], "10.43.0.1")
         self.hub = TunnelHub(SystemClock())
         self.ticks = asyncio.Queue[int]()
         self.server = HttpServer(self._answer)

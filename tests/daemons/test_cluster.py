@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from k3py.base.clock import SystemClock
 from k3py.base.paths import Paths
@@ -111,7 +112,13 @@ def test_the_admin_kubeconfig_is_written_when_it_has_to_be(tmp_path: Path) -> No
 
 def test_the_servers_certificate_is_renewed_in_place(tmp_path: Path) -> None:
     cluster = _open(MemoryBlobs(), tmp_path)
-    certificate = ServerCertificate(cluster.authority, "127.0.0.1", ["api.example"])
+    certificate = ServerCertificate(cluster.authority, "127.0.0.1", ["api.example"], "10.99.0.1")
+    shown = x509.load_pem_x509_certificate(certificate.pem).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    named = {str(each.value) for each in shown.value}
+    service = {"kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}
+    assert named >= service | {"10.99.0.1", "api.example"}
     before, context = certificate.pem, certificate.context
     assert asyncio.run(certificate.renew()) != before
     assert certificate.context is context
