@@ -12,4 +12,6 @@
     maps.py          ``ServiceMaps``, the whole; acts
     pins.py          maps and links in bpffs; acts
     udp_cut.py       ends connected UDP sockets whose backend went away; acts
+    late.py          ``ServiceMaps`` as soon as the cluster's id is known; acts
+    cgroups.py       where the programs are attached; acts
 """

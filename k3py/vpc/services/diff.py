@@ -6,7 +6,7 @@ endpoints once, whatever number of addresses it has.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -109,11 +109,11 @@ def steps(wanted: Mapping[Frontend, Target], present: Present, newest: int) -> l
     planned: list[Step] = [Forget(each) for each in present.pointers if each not in wanted]
     pointers = {frontend: pointer for frontend, pointer in present.pointers.items() if frontend in wanted}
     uses = Counter(each.set for each in pointers.values())
-    whole = {content: number for number, content in present.sets.items() if content is not None}
-    needed = _by_content(wanted)
-    keep = {whole[content] for content in needed if content in whole}
+    needed = _by_content({each: target for each, target in wanted.items() if not _says(present, each, target)})
+    whole = _whole(present, needed)
+    keep = frozenset(whole.values())
     planned += [DropSet(each) for each in present.sets if not uses[each] and each not in keep]
-    fresh = _fresh_ids(newest, frozenset(present.sets))
+    fresh = _fresh_ids(newest, present.sets)
     # Sets grow late, so that what goes makes room first.
     for content in sorted(needed, key=lambda each: len(each.backends)):
         number = NO_SET
@@ -122,13 +122,11 @@ def steps(wanted: Mapping[Frontend, Target], present: Present, newest: int) -> l
             if content not in whole:
                 planned.append(WriteSet(number, content))
         for frontend in needed[content]:
-            target = wanted[frontend]
-            pointer = Pointer(number, len(content.backends), target.native, target.affinity_seconds)
-            old = pointers.get(frontend)
-            if pointer == old:
-                continue
-            planned.append(Point(frontend, pointer))
-            if old is not None:
+            target, old = wanted[frontend], pointers.get(frontend)
+            planned.append(
+                Point(frontend, Pointer(number, len(content.backends), target.native, target.affinity_seconds))
+            )
+            if old is not None and old.set != number:
                 uses[old.set] -= 1
                 if not uses[old.set] and old.set in present.sets and old.set not in keep:
                     planned.append(DropSet(old.set))
@@ -168,6 +166,25 @@ def peak(planned: Sequence[Step], present: Present) -> Room:
     return Room(frontends_most, backends_most)
 
 
+def _says(present: Present, frontend: Frontend, target: Target) -> bool:
+    """Whether the maps lead a frontend there already."""
+    pointer = present.pointers.get(frontend)
+    if pointer is None or (pointer.native, pointer.affinity_seconds) != (target.native, target.affinity_seconds):
+        return False
+    if not target.backends:
+        return (pointer.set, pointer.count) == (NO_SET, 0)
+    content = present.sets.get(pointer.set)
+    wanted = BackendSet(target.backends, bool(target.affinity_seconds))
+    return content is not None and pointer.count == len(content.backends) and content == wanted
+
+
+def _whole(present: Present, needed: Iterable[BackendSet]) -> dict[BackendSet, int]:
+    """Which of the needed sets are there. Only those that begin alike are compared: there may be many."""
+    begins = {each.backends[0] for each in needed if each.backends}
+    alike = {each: number for number, each in present.sets.items() if each is not None and each.backends[0] in begins}
+    return {each: alike[each] for each in needed if each in alike}
+
+
 def _by_content(wanted: Mapping[Frontend, Target]) -> dict[BackendSet, list[Frontend]]:
     """Which frontends lead to the same set."""
     found: dict[BackendSet, list[Frontend]] = {}
@@ -177,7 +194,7 @@ def _by_content(wanted: Mapping[Frontend, Target]) -> dict[BackendSet, list[Fron
     return found
 
 
-def _fresh_ids(newest: int, used: frozenset[int]) -> Iterator[int]:
+def _fresh_ids(newest: int, used: Container[int]) -> Iterator[int]:
     number = newest
     while True:
         number = number % SET_ID_MAX + 1

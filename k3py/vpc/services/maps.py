@@ -72,7 +72,7 @@ class ServiceMaps:
         pods: Mapping[tuple[int, IPv4Address], PodNetwork],
         node_addresses: Sequence[IPv4Address],
     ) -> None:
-        """Make these the services of the node; what does not differ is not written.
+        """Make these the services of the node; what does not differ is not written. One call at a time.
 
         Every connection finds the old backends or the new ones, and UDP sockets are cut from backends that went.
 
@@ -103,7 +103,7 @@ class ServiceMaps:
         """Let the sockets of a network namespace see the services of a VPC; may be repeated.
 
         Args:
-            cookie: of the namespace (``SO_NETNS_COOKIE``, see ``namespaces.cookie``).
+            cookie: of the namespace (``SO_NETNS_COOKIE``, see ``kernel.namespaces.cookie``).
             host: it is the node's own, which has node ports at its loopback addresses.
             netns: its path, so that UDP sockets in it can be cut; needless for the node's own.
 

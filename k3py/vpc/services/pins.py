@@ -4,6 +4,7 @@ Below the folder are ``maps/<name>`` and ``links/<program>``. Starting and recov
 taken over, what is missing is made, and every link gets the programs of this release.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -52,12 +53,13 @@ class Pins:
             # Addresses are shown as services' before any is resolved: programs that resolve come last.
             for program in sorted(parsed.programs, key=lambda each: each.name.startswith(("svc_connect", "svc_send"))):
                 path, descriptor = self._folder / LINKS / program.name, loaded.programs[program.name]
-                if path.exists():
-                    link = undo.enter_context(Link.open(path))
-                    link.update(descriptor)
-                else:
-                    link = undo.enter_context(Link.to_cgroup(descriptor, cgroup, program.attach))
+                link = _exchanged(path, descriptor)
+                if link is None:
+                    link = Link.to_cgroup(descriptor, cgroup, program.attach)
+                    undo.callback(link.close)
                     link.pin(path)
+                else:
+                    undo.callback(link.close)
                 self._links[program.name] = link
 
     def repair(self) -> list[str]:
@@ -91,6 +93,22 @@ def remove(folder: Path) -> None:
             place.rmdir()
     if folder.exists():
         folder.rmdir()
+
+
+def _exchanged(path: Path, program: int) -> Link | None:
+    """The link pinned there, with a new program; None when there is none, or its cgroup is gone."""
+    if not path.exists():
+        return None
+    link = Link.open(path)
+    try:
+        link.update(program)
+    except OSError as error:
+        link.close()
+        if error.errno != errno.ENOLINK:
+            raise
+        path.unlink()
+        return None
+    return link
 
 
 def _adopted(path: Path, wanted: MapDefinition) -> Map | None:

@@ -5,14 +5,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from typing import Final
 
 from k3py.vpc.services import abi
 from k3py.vpc.services.diff import BackendSet, Pointer, Present
 from k3py.vpc.services.entries import Frontend
 from k3py.vpc.wanted import Backend, Protocol
 
-COOKIE_BYTES = 8
-_MEMBER = (1).to_bytes(4, "little")
+COOKIE_BYTES: Final = 8
+_PROTOCOLS: Final = frozenset(each.value for each in Protocol)
+_MEMBER: Final = (1).to_bytes(4, "little")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def parse_present(
     services: Iterable[tuple[bytes, bytes]], backends: Iterable[tuple[bytes, bytes]], members: Iterable[bytes]
 ) -> Present:
     """What the maps say, from their entries (and the keys of members) in any order."""
-    pointers = dict(_parse_service(*each) for each in services)
+    # What is neither TCP nor UDP is none of ours: no program looks it up.
+    parsed = (_parse_service(*each) for each in services)
+    pointers = dict(each for each in parsed if each is not None)
     by_set: dict[int, dict[int, Backend]] = defaultdict(dict)
     for key, value in backends:
         place, backend = abi.BackendKey.from_buffer_copy(key), abi.Backend.from_buffer_copy(value)
@@ -108,8 +112,10 @@ def _content(places: dict[int, Backend], members: set[Backend]) -> BackendSet | 
     return BackendSet(ordered, bool(members))
 
 
-def _parse_service(key: bytes, value: bytes) -> tuple[Frontend, Pointer]:
+def _parse_service(key: bytes, value: bytes) -> tuple[Frontend, Pointer] | None:
     said, pointer = abi.ServiceKey.from_buffer_copy(key), abi.Service.from_buffer_copy(value)
+    if said.protocol not in _PROTOCOLS:
+        return None
     frontend = Frontend(said.vpc, IPv4Address(bytes(said.ipv4)), said.port, Protocol(said.protocol))
     native = bool(pointer.flags & abi.ServiceFlag.NATIVE)
     return frontend, Pointer(pointer.set, pointer.count, native, pointer.affinity_seconds)

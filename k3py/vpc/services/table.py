@@ -51,20 +51,32 @@ def service_ports(
     for each in slices:
         name = each.metadata.labels.get(SERVICE_NAME, "")
         of_service[each.metadata.namespace, name].append(each)
-    reserved = frozenset({api_address(service_cidr), dns_address(service_cidr)})
     found: list[ServicePort] = []
     for service in sorted(services, key=lambda each: (each.metadata.namespace, each.metadata.name)):
-        vpc_name = _vpc_name(service.metadata.labels)
-        addresses = _addresses(service, reserved)
-        if vpc_name not in vpc_ids or not addresses:
-            continue
         candidates = of_service.get((service.metadata.namespace, service.metadata.name), [])
-        own = [each for each in candidates if _vpc_name(each.metadata.labels) == vpc_name]
-        for port in service.spec.ports:
-            protocol = _PROTOCOLS.get(port.protocol)
-            if protocol is not None and 0 < port.port <= PORT_MAX:
-                endpoints = _endpoints(own, port.name, protocol, node_name)
-                found.append(_service_port(service, port, protocol, vpc_ids[vpc_name], addresses, endpoints))
+        found += ports_of(service, candidates, vpc_ids, node_name, service_cidr)
+    return found
+
+
+def ports_of(
+    service: core_v1.Service,
+    slices: Iterable[discovery_v1.EndpointSlice],
+    vpc_ids: Mapping[str, int],
+    node_name: str,
+    service_cidr: IPv4Network,
+) -> list[ServicePort]:
+    """The ports of one service, given the slices of its namespace that carry its name; see ``service_ports``."""
+    vpc_name = _vpc_name(service.metadata.labels)
+    addresses = _addresses(service, frozenset({api_address(service_cidr), dns_address(service_cidr)}))
+    if vpc_name not in vpc_ids or not addresses:
+        return []
+    own = [each for each in slices if _vpc_name(each.metadata.labels) == vpc_name]
+    found = []
+    for port in service.spec.ports:
+        protocol = _PROTOCOLS.get(port.protocol)
+        if protocol is not None and 0 < port.port <= PORT_MAX:
+            endpoints = _endpoints(own, port.name, protocol, node_name)
+            found.append(_service_port(service, port, protocol, vpc_ids[vpc_name], addresses, endpoints))
     return found
 
 

@@ -6,17 +6,18 @@ when it reads and EDESTADDRREQ when it writes, and connects again.
 """
 
 import logging
-import os
 import socket
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Final
 
 from k3py.model import ghost
-from k3py.runtime import kernel
 from k3py.vpc.bpf.maps import Map
+from k3py.vpc.kernel.namespaces import inside
 from k3py.vpc.services import records, sock_diag
 from k3py.vpc.services.abi import Form
 from k3py.vpc.services.entries import Frontend
@@ -77,14 +78,13 @@ class UdpCut:
                     return
                 place, lost = self._waiting.popitem()
             try:
-                self._visit(place, lost)
+                inside(Path(place.netns), partial(self._visit, place, lost))
             except FileNotFoundError:
                 continue  # the pod is gone, and its sockets with it
             except (OSError, ValueError) as error:
                 _log.warning("cannot end UDP sockets in %s: %s", place.netns, error)
 
     def _visit(self, place: Place, lost: Lost) -> None:
-        enter(place.netns)
         with socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM, sock_diag.NETLINK_SOCK_DIAG) as channel:
             channel.settimeout(ANSWER_SECONDS_MAX)
             connected = [
@@ -118,15 +118,6 @@ def backend_of(connected: Socket) -> tuple[Backend | None, Form]:
     except ghost.GhostError:
         return None, Form.IPV4
     return Backend(parsed.ipv4, connected.peer_port), Form.NATIVE if parsed.native else Form.LOOPBACK
-
-
-def enter(netns: str) -> None:
-    """Move the calling thread into the network namespace of that path. Raises OSError."""
-    descriptor = os.open(netns, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        kernel.setns(descriptor, kernel.CLONE_NEWNET)
-    finally:
-        os.close(descriptor)
 
 
 def _listed(channel: socket.socket, family: int) -> list[Socket]:

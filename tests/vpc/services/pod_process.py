@@ -95,6 +95,18 @@ def names(address, port, count):
     return [tcp(address, port)[0] for _ in range(count)]
 
 
+def connect_seconds(kind, address, port, count):
+    spent = 0.0
+    for _ in range(count):
+        with made(kind, address) as fresh:
+            begin = time.perf_counter()
+            fresh.connect((address, port))
+            spent += time.perf_counter() - begin
+            if kind == SOCK_STREAM:
+                fresh.recv(100)
+    return spent / count
+
+
 def swarm(address, port):
     stop = threading.Event()
     seen, failed = {}, []

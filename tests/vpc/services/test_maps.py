@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from k3py.vpc.bpf import kernel
+from k3py.vpc.bpf.links import Link
 from k3py.vpc.bpf.maps import Map
 from k3py.vpc.kernel.ruleset import DnatRule
 from k3py.vpc.ports import NetworkProblem
 from k3py.vpc.services import abi, records
 from k3py.vpc.services.diff import BackendSet
-from k3py.vpc.services.namespaces import cookie, own_cookie
+from k3py.vpc.services.maps import ServiceMaps
 from k3py.vpc.wanted import Backend, PodNetwork, Protocol
 from tests.vpc.services.conftest import Run
 from tests.vpc.services.world import (
@@ -138,12 +140,12 @@ def test_services_go_on_without_a_daemon_and_the_next_one_takes_over(run: Run) -
         client, server = made.pod("10.42.0.10"), made.pod("10.42.0.20", serves="web")
         other = made.pod("10.42.0.21", serves="other")
         folder = made.folder.with_name("another")
-        arguments = [folder, made.cgroup, server.ipv4, cookie(client.netns)]
+        arguments = [folder, made.cgroup, server.ipv4, client.cookie]
         made.maps.remove()
         subprocess.run([sys.executable, "-c", DAEMON, *map(str, arguments)], check=True)
         assert client.does(f"tcp('{VIP}', {SERVICE_PORT})")[0] == "web"
         made.maps = made.open("another")
-        assert made.maps.joined == {cookie(client.netns)}
+        assert made.maps.joined == {client.cookie}
         before = dict.fromkeys(made.maps.table("backends"))
         made.serve(service([server], affinity_seconds=60))
         assert dict.fromkeys(made.maps.table("backends")) == before  # nothing had to be written
@@ -230,12 +232,33 @@ def test_a_map_of_an_older_release_is_made_anew(run: Run) -> None:
     run(story)
 
 
+def test_programs_whose_cgroup_is_gone_are_attached_anew(run: Run) -> None:
+    def story(made: World) -> None:
+        client, server = made.pod("10.42.0.10"), made.pod("10.42.0.20", serves="web")
+        gone = made.cgroup / "gone"
+        gone.mkdir()
+        made.maps.remove()
+        ServiceMaps(made.folder, CLUSTER, cgroup=gone).close()
+        gone.rmdir()
+        deadline = time.monotonic() + 20
+        with Link.open(made.folder / "links/svc_connect4") as link:
+            # The kernel detaches a little later; the link's description then has no cgroup's number.
+            while any(kernel.info(link.descriptor, 24)[16:24]) and time.monotonic() < deadline:
+                time.sleep(0.01)
+        made.maps = made.open()
+        made.maps.join(client.cookie, VPC, False)
+        made.serve(service([server]))
+        assert client.does(f"tcp('{VIP}', {SERVICE_PORT})")[0] == "web"
+
+    run(story)
+
+
 def test_clusters_do_not_know_of_each_other(run: Run) -> None:
     def story(made: World) -> None:
         second = made.open("second", cluster=CLUSTER + 1)
         mine, server = made.pod("10.42.0.10"), made.pod("10.42.0.20", serves="web")
         theirs = made.pod("10.42.0.11", member=False)
-        second.join(cookie(theirs.netns), VPC, False, theirs.netns)
+        second.join(theirs.cookie, VPC, False, theirs.netns)
         made.serve(service([server], native=True))
         second.switch([service([])], {}, [])
         assert mine.does(f"tcp('{VIP}', {SERVICE_PORT})")[0] == "web"
@@ -298,17 +321,5 @@ def test_a_place_that_is_no_bpffs_is_a_named_problem(run: Run, tmp_path: Path) -
         made.folder = tmp_path / "services"
         with pytest.raises(NetworkProblem, match=r"cannot attach the programs that resolve services: .*cannot pin"):
             made.open()
-
-    run(story)
-
-
-def test_cookies_tell_namespaces_apart(run: Run) -> None:
-    def story(made: World) -> None:
-        pods = [made.pod(f"10.42.0.1{index}") for index in range(2)]
-        cookies = {cookie(each.netns) for each in pods} | {own_cookie()}
-        assert len(cookies) == 3
-        assert cookie(pods[0].netns) == cookie(pods[0].netns)
-        with pytest.raises(FileNotFoundError):
-            cookie("/proc/0/ns/net")
 
     run(story)

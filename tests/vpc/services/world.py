@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from k3py.model.ghost import Ghost
+from k3py.vpc.kernel import namespaces
 from k3py.vpc.services.cgroups import find_cgroup2_root
 from k3py.vpc.services.maps import ServiceMaps
-from k3py.vpc.services.namespaces import cookie
 from k3py.vpc.wanted import Backend, Protocol, ServicePort
 from tests.vpc.bpf.kernel_objects import bpffs, ip, namespace_of_a_process
 from tools.build_bpf import build
@@ -32,6 +32,11 @@ class Pod:
 
     def __init__(self, process: Any, ipv4: str) -> None:
         self._process, self.ipv4, self.netns = process, ipv4, f"/proc/{process.pid}/ns/net"
+
+    @property
+    def cookie(self) -> int:
+        """The number of its network namespace."""
+        return namespaces.inside(Path(self.netns), namespaces.cookie)
 
     def does(self, call: str) -> Any:
         """What a call gives, or the OSError that it raised, as text."""
@@ -56,14 +61,24 @@ class World:
         self._undo.callback(made.close)
         return made
 
-    def pod(self, ipv4: str, vpc: int = VPC, *, host: bool = False, member: bool = True, serves: str = "") -> Pod:
-        """A pod; the VPCs have bridges of their own, so their addresses may be the same."""
+    def pod(
+        self,
+        ipv4: str,
+        vpc: int = VPC,
+        *,
+        host: bool = False,
+        member: bool = True,
+        below: bool = True,
+        serves: str = "",
+    ) -> Pod:
+        """A pod, below the cgroup or not; the VPCs have bridges of their own, so their addresses may be the same."""
         process = self._undo.enter_context(namespace_of_a_process(POD))
-        (self.cgroup / "cgroup.procs").write_text(str(process.pid))
+        if below:
+            (self.cgroup / "cgroup.procs").write_text(str(process.pid))
         self._plug(process.pid, ipv4, vpc)
         pod = Pod(process, ipv4)
         if member:
-            self.maps.join(cookie(pod.netns), vpc, host, pod.netns)
+            self.maps.join(pod.cookie, vpc, host, pod.netns)
         if serves:
             pod.does(f"serve({serves!r}, {PORT})")
         return pod
