@@ -18,7 +18,8 @@ INLINE int receive_ipv4(struct __sk_buff *skb)
 		return error;
 	if (settings()->flags & SETTING_PLAIN && ip.destination == settings()->ipv4)
 		return RECEIVED_SHORT_CUT;
-	if (settings()->outside_native_ipv4 && ip.destination == settings()->outside_native_ipv4)
+	if (settings()->flags & SETTING_NATIVE && settings()->outside_native_ipv4 &&
+	    ip.destination == settings()->outside_native_ipv4)
 		return nat64_arrive(skb, &ip) ?: RECEIVED_FROM_OUTSIDE;
 	if (!settings()->outside_ipv4 || ip.destination != settings()->outside_ipv4)
 		return -DROP_DESTINATION_NOT_OURS;

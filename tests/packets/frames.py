@@ -41,3 +41,13 @@ def in6(src: str = ghost(FAR), **fields: object) -> IPv6:
 def in4(src: str = FAR, **fields: object) -> IP:
     """What the pod sees of it."""
     return IP(**{"src": src, "dst": POD, "id": 0, "flags": "DF", **fields})
+
+
+def with_identification(expected: bytes, frame: bytes) -> bytes:
+    """The expected frame with the identification that was drawn for a packet that may be fragmented."""
+    packet = Ether(expected)
+    if packet[IP].flags.DF or packet[IP].flags.MF or packet[IP].frag:
+        return expected
+    packet[IP].id = Ether(frame)[IP].id
+    packet[IP].chksum = None
+    return bytes(packet)

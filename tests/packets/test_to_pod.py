@@ -22,11 +22,11 @@ from scapy.layers.inet6 import (
     IPv6ExtHdrHopByHop,
     fragment6,
 )
-from scapy.layers.l2 import ARP, Ether
+from scapy.layers.l2 import ARP
 from scapy.packet import Raw
 
 from k3py.vpc.bpf.abi import Direction, Outcome, Setting
-from tests.packets.frames import got, in4, in6, out4, routed, sent
+from tests.packets.frames import got, in4, in6, out4, routed, sent, with_identification
 from tests.packets.world import (
     DNS,
     FAR,
@@ -65,16 +65,6 @@ def pods() -> Iterator[dict[str, Pod]]:
             "nat64": made.pod(Setting(0)),
             "plain": made.pod(Setting.PLAIN),
         }
-
-
-def with_identification(expected: bytes, frame: bytes) -> bytes:
-    """The expected frame with the identification that was drawn for a packet that may be fragmented."""
-    packet = Ether(expected)
-    if packet[IP].flags.DF or packet[IP].flags.MF or packet[IP].frag:
-        return expected
-    packet[IP].id = Ether(frame)[IP].id
-    packet[IP].chksum = None
-    return bytes(packet)
 
 
 def quoted6(transport: object = UDP(sport=99, dport=53) / DATA, **fields: object) -> IPv6:

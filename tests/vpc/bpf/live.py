@@ -63,8 +63,8 @@ class LivePod(Talker):
         ip("link", "set", name, "address", GATEWAY_MAC, "arp", "off", "addrgenmode", "none", "up")
         index = socket.if_nametoindex(name)
         (described,) = json.loads(ip("-j", "link", "show", "eth0", pid=self.pid))
-        outside, outside_native = f"100.64.0.{last}", f"100.64.1.{last}"
-        self.programs: Pod = made.pod(flags, self.ipv4, outside, described["address"], outside_native)
+        self.outside, self.outside_native = f"100.64.0.{last}", f"100.64.1.{last}"
+        self.programs: Pod = made.pod(flags, self.ipv4, self.outside, described["address"], self.outside_native)
         self.attached: dict[Direction, Attachment] = {}
         for direction, program in self.loaded.items():
             self.attached[direction] = attach(index, direction, program)
@@ -72,7 +72,7 @@ class LivePod(Talker):
         native = LocalFlag.NATIVE if flags & Setting.NATIVE else LocalFlag(0)
         made.local(self.ipv4, index, native, mac=described["address"])
         # Packets from outside must still fit when they have become IPv6, even as fragments.
-        for destination, mtu in ((outside, POD_MTU), (outside_native, POD_MTU - 28)):
+        for destination, mtu in ((self.outside, POD_MTU), (self.outside_native, POD_MTU - 28)):
             ip("route", "add", destination, "dev", name, "mtu", mtu)
         for destination in (ghost(self.ipv4), self.native):
             ip("route", "add", destination, "dev", name)
@@ -86,6 +86,11 @@ class LivePod(Talker):
         ip("link", "set", "eth0", "up", pid=self.pid)
         ip("route", "add", "default", "via", "169.254.1.1", "dev", "eth0", "onlink", pid=self.pid)
         ip("-6", "route", "add", "default", "via", "fe80::1", "dev", "eth0", pid=self.pid)
+
+    def widen(self, mtu: int) -> None:
+        """Let longer packets through."""
+        ip("link", "set", self.name, "mtu", mtu)
+        ip("link", "set", "eth0", "mtu", mtu, pid=self.pid)
 
     @property
     def loaded(self) -> dict[Direction, int]:

@@ -1,8 +1,14 @@
 """Pods talk, to each other and to the world outside, through the real programs at real devices."""
 
+import contextlib
+import socket
+
 import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.packet import Raw
 
 from k3py.vpc.bpf.abi import Direction, Outcome, Setting
+from tests.packets.frames import routed
 from tests.packets.world import ghost
 from tests.vpc.bpf.kernel_objects import in_network_namespace, ip
 from tests.vpc.bpf.live import EXCHANGES, GATEWAY, NARROW_MTU, NOWHERE, POD_MTU, SERVER, LivePod, two_pods, world
@@ -132,6 +138,28 @@ def test_errors_come_back_from_outside(native):
             received = first.total(Direction.TO_POD)
             assert received[Outcome.RECEIVED_FROM_OUTSIDE] == 5
             assert not [each for each in received if each.dropped and each not in CHATTER]
+
+    in_network_namespace(story)
+
+
+# What 72 pieces of 128 bytes leave for the data, and one byte more (bpf/lib/nat64.h).
+@pytest.mark.parametrize(
+    ("size", "outcome"), [(9207, Outcome.RECEIVED_FROM_OUTSIDE), (9208, Outcome.DROP_ZERO_CHECKSUM)]
+)
+def test_the_longest_datagram_that_is_given_a_checksum(size, outcome):
+    def story() -> None:
+        with two_pods(Setting.NATIVE) as (pod, _):
+            pod.widen(9400)
+            data = Raw(bytes(index % 251 for index in range(size)))
+            datagram = IP(src=SERVER, dst=pod.outside_native) / UDP(sport=99, dport=9, chksum=0) / data
+            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+                raw.bind((pod.name, 0))
+                with contextlib.suppress(OSError):  # it is told of a drop at once
+                    raw.send(routed(datagram))
+            assert pod.total(Direction.TO_POD)[outcome] == 1
+            # The pod's kernel says that nobody listens, but only of what has a good checksum.
+            answered = pod.total(Direction.FROM_POD).get(Outcome.SENT_OUTSIDE, 0)
+            assert answered == (outcome is Outcome.RECEIVED_FROM_OUTSIDE)
 
     in_network_namespace(story)
 
