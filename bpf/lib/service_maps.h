@@ -93,13 +93,20 @@ struct {
 	__type(key, struct member_key);
 	__type(value, __u32);
 } members SEC(".maps");
-/* The kernel forgets the oldest. A socket whose entry is forgotten shows the backend's address instead of the service's. */
+/* The kernel forgets the oldest. A socket whose entry is forgotten shows the backend's address instead of the service's.
+ * Two maps, because TCP connections come and go and can do without, while UDP sockets are recognized by their entries. */
 struct {
 	__uint(type, MAP_LRU_HASH);
 	__uint(max_entries, 65536);
 	__type(key, struct reverse_key);
 	__type(value, struct reverse);
-} reverses SEC(".maps");
+} tcp_reverses SEC(".maps");
+struct {
+	__uint(type, MAP_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct reverse_key);
+	__type(value, struct reverse);
+} udp_reverses SEC(".maps");
 struct {
 	__uint(type, MAP_LRU_HASH);
 	__uint(max_entries, 16384);

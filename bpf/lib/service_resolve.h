@@ -115,7 +115,10 @@ INLINE enum resolved resolve(struct bpf_sock_addr *context, __u64 namespace_cook
 	if (resolved == TO_BACKEND) {
 		struct reverse_key backend = {socket, peer->ipv4, peer->port, peer->form};
 
-		map_update(&reverses, &backend, &service, 0);
+		if (key.service.protocol == PROTO_UDP)
+			map_update(&udp_reverses, &backend, &service, 0);
+		else
+			map_update(&tcp_reverses, &backend, &service, 0);
 	}
 	return resolved;
 }
@@ -124,8 +127,12 @@ INLINE enum resolved resolve(struct bpf_sock_addr *context, __u64 namespace_cook
 INLINE int unresolve(struct bpf_sock_addr *context, struct peer *peer)
 {
 	struct reverse_key key = {socket_cookie(context), peer->ipv4, peer->port, peer->form};
-	struct reverse *service = map_lookup(&reverses, &key);
+	struct reverse *service;
 
+	if (service_protocol(context) == PROTO_UDP)
+		service = map_lookup(&udp_reverses, &key);
+	else
+		service = map_lookup(&tcp_reverses, &key);
 	if (!service)
 		return 0;
 	peer->ipv4 = service->ipv4;

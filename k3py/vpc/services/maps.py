@@ -54,7 +54,7 @@ class ServiceMaps:
         except BaseException:
             self._pins.close()
             raise
-        self._cut = UdpCut(self.table("reverses"))
+        self._cut = UdpCut(self.table("udp_reverses"))
 
     def _adopt(self) -> None:
         with _problems("read the services that were there before"):

@@ -61,6 +61,13 @@ class Pins:
                 else:
                     undo.callback(link.close)
                 self._links[program.name] = link
+        self._forget_strangers()
+
+    def _forget_strangers(self) -> None:
+        """An older release may have had other maps and programs."""
+        for kind, ours in ((LINKS, self._links.keys()), (MAPS, self.maps.keys())):
+            for name in set(os.listdir(self._folder / kind)) - ours:
+                (self._folder / kind / name).unlink(missing_ok=True)
 
     def repair(self) -> list[str]:
         """Give back the names that somebody took away in bpffs; which ones."""

@@ -225,7 +225,12 @@ def test_a_map_of_an_older_release_is_made_anew(run: Run) -> None:
         pin.unlink()
         with Map.open(made.folder / "maps/backends") as other:
             other.pin(pin)
+            other.pin(made.folder / "maps/no_longer_used")
+        with Link.open(made.folder / "links/svc_connect4") as link:
+            link.pin(made.folder / "links/svc_connect5")
         made.maps = made.open()
+        assert len(list((made.folder / "links").iterdir())) == 8
+        assert not (made.folder / "maps/no_longer_used").exists()
         made.serve(service([server]))
         assert client.does(f"tcp('{VIP}', {SERVICE_PORT})")[0] == "web"
 
