@@ -38,7 +38,7 @@ def ready(cluster: Cluster, namespace: str, *names: str) -> list[str]:
 
 def fetch(cluster: Cluster, namespace: str, url: str, name: str = "client", code: int | None = 0) -> str:
     """What a pod gets from an address."""
-    return cluster.kubectl("-n", namespace, "exec", name, "--", "wget", "-T", "3", "-qO-", url, code=code)
+    return cluster.kubectl("-n", namespace, "exec", name, "--", "timeout", "2", "wget", "-qO-", url, code=code)
 
 
 def from_host(url: str) -> str:
@@ -94,11 +94,12 @@ def test_the_host_reaches_pods_and_services(two: Cluster, namespace: str) -> Non
 def test_a_service_without_endpoints_refuses_at_once(two: Cluster, namespace: str) -> None:
     two.apply(service(namespace, "nobody", selector={"app": "nobody"}))
     address = cluster_ip(two, namespace, "nobody")
-    said = until(
-        lambda: two.kubectl("-n", namespace, "exec", "client", "--", "wget", "-T", "3", f"http://{address}/", code=1),
-        "a refusal",
-    )
-    assert "refused" in said.errors, said.errors
+
+    def refused() -> bool:
+        tried = two.kubectl("-n", namespace, "exec", "client", "--", "wget", f"http://{address}/", code=1)
+        return "refused" in tried.errors
+
+    until(refused, "a refusal")
 
 
 def test_endpoints_come_and_go(two: Cluster, namespace: str) -> None:
@@ -161,13 +162,13 @@ def test_two_vpcs_on_one_range_never_meet(shared_cluster: Cluster, namespace: st
         cluster.apply(web(colour, "web", colour), service(colour), client(colour))
     try:
         addresses = {colour: ready(cluster, colour, "web", "client") for colour in colours}
-        assert addresses[colours[0]] == addresses[colours[1]], "the same range gives the same addresses"
+        assert set(addresses[colours[0]]) == set(addresses[colours[1]]), "the same range gives the same addresses"
         for colour in colours:
             assert fetch(cluster, colour, f"http://{addresses[colour][0]}:{WEB_PORT}/") == f"{colour}\n"
             until(lambda: fetch(cluster, colour, "http://web/", code=None) == f"{colour}\n", "by name")  # noqa: B023
             other = colours[1 - colours.index(colour)]
             foreign = cluster_ip(cluster, other)
-            assert fetch(cluster, colour, f"http://{foreign}/", code=1) == ""
+            assert fetch(cluster, colour, f"http://{foreign}/", code=None) == ""
             said = cluster.kubectl("-n", colour, "exec", "client", "--", "nslookup", f"web.{other}.svc.cluster.local.",
                                    code=None)  # fmt: skip
             assert "NXDOMAIN" in said
