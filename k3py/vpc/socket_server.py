@@ -21,10 +21,9 @@ from k3py.vpc.ports import NetworkProblem
 
 log = logging.getLogger(__name__)
 
-# The agent has one per pod that it starts, people a few.
+# The agent has one per pod that it starts, people a few. A connection counts until its last request is carried out,
+# also when its other end has gone away, so there are never more requests.
 CONNECTIONS_MAX: Final = 64
-# Requests go on when their asker has gone away, so they are counted apart.
-REQUESTS_MAX: Final = 128
 CLOSING_SECONDS: Final = 10.0
 BACKLOG: Final = 64
 _PEERCRED: Final = struct.Struct("3i")
@@ -45,7 +44,6 @@ class SocketServer:
         self._connections: set[_Connection] = set()
         self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.AbstractServer | None = None
-        self.requests = 0
 
     async def start(self) -> None:
         """Listen. A file that nobody listens on is replaced.
@@ -94,9 +92,6 @@ class SocketServer:
             request = read_request(line)
         except BadLine as error:
             return refusal_line(messages.BAD_REQUEST, str(error))
-        if self.requests >= REQUESTS_MAX:
-            return refusal_line(messages.BUSY, f"{REQUESTS_MAX} requests are being carried out; try again")
-        self.requests += 1
         try:
             return result_line(await self._carried_out(request, gone))
         except NetworkProblem as problem:
@@ -104,8 +99,6 @@ class SocketServer:
         except Exception as problem:
             log.exception("a request on the VPC socket failed")
             return refusal_line(messages.INTERNAL, f"the VPC daemon failed at this: {problem!r}; its log says more")
-        finally:
-            self.requests -= 1
 
     async def _carried_out(self, request: AnyRequest, gone: asyncio.Event) -> Any:
         if not isinstance(request, TraceRequest):
@@ -156,7 +149,6 @@ class _Connection(asyncio.Protocol):
         self._gone.set()
         self._arrived.set()
         self._writable.set()
-        self._server.leave(self)
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -179,6 +171,7 @@ class _Connection(asyncio.Protocol):
         except TooLong as error:
             self._refuse(messages.BAD_REQUEST, str(error))
         finally:
+            self._server.leave(self)
             if self._transport is not None:
                 self._transport.close()
 
