@@ -19,7 +19,7 @@ from k3py import __version__
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 # Each within minutes; the order is from what users notice first.
-BENCHMARKS = ("api", "pod_ready", "pod_start", "image_pull", "up", "memory", "http_server", "store")
+BENCHMARKS = ("api", "pod_ready", "pod_start", "image_pull", "up", "memory", "http_server", "store", "dns_answers")
 SECONDS_MAX = 900
 ERROR_LINES = 15
 

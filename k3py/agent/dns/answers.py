@@ -20,12 +20,14 @@ from k3py.agent.dns.names import (
     to_labels,
 )
 from k3py.agent.dns.table import KUBE_DNS, SYSTEM, Table
-from k3py.agent.dns.wire import NOERROR, NXDOMAIN, Resource
+from k3py.agent.dns.wire import NOERROR, NXDOMAIN, SERVFAIL, Resource
 from k3py.model import ghost
 
 SCHEMA_VERSION: Final = b"1.1.0"
 # Names follow pods, so they are kept for seconds only (CoreDNS' default in Kubernetes).
 TTL_SECONDS: Final = 5
+# ExternalNames that lead to ExternalNames: a chain is somebody's mistake, a ring as well.
+ALIASES_MAX: Final = 4
 PROTOCOLS: Final = (b"_tcp", b"_udp", b"_sctp")
 # Timers for secondaries, which there are none of; only the last one, the negative TTL, has a reader (RFC 2308).
 _SOA_TIMERS: Final = struct.pack("!IIIII", 1, 7200, 1800, 86_400, TTL_SECONDS)
@@ -79,7 +81,7 @@ class Names:
         asked = tuple(each for each in records if kind in (each.type, wire.ANY) or each.type == wire.CNAME)
         return Answer(NOERROR, asked) if asked else self._nothing(zone=zone)
 
-    def _in_domain(self, vpc: VpcEntry, labels: Labels, kind: int) -> Answer:
+    def _in_domain(self, vpc: VpcEntry, labels: Labels, kind: int, hops: int = 0) -> Answer:
         match labels:
             case ():
                 apex = (self.soa(b""), Resource(b"", wire.NS, TTL_SECONDS, self._host))
@@ -100,7 +102,7 @@ class Names:
             case (*rest, name, namespace, b"svc"):
                 service = self._table.service(vpc, (_text(namespace), _text(name)))
                 if service is not None:
-                    return self._service(vpc, service, tuple(rest), kind)
+                    return self._service(vpc, service, tuple(rest), kind, hops)
         return self._nothing(NXDOMAIN)
 
     def _pod(self, vpc: VpcEntry, label: bytes, kind: int) -> Answer:
@@ -113,11 +115,11 @@ class Names:
             return self._nothing(NXDOMAIN)
         return self._of((Resource(b"", wire.A, TTL_SECONDS, address.packed),), kind)
 
-    def _service(self, vpc: VpcEntry, service: ServiceEntry, rest: Labels, kind: int) -> Answer:
+    def _service(self, vpc: VpcEntry, service: ServiceEntry, rest: Labels, kind: int, hops: int) -> Answer:
         if service.external:
             if rest:
                 return self._nothing(NXDOMAIN)
-            return self._external(vpc, service, kind)
+            return self._external(vpc, service, kind, hops)
         if rest and rest[-1] in PROTOCOLS:
             return self._ports(vpc, service, rest, kind)
         if not rest:
@@ -131,20 +133,21 @@ class Names:
             return self._nothing(NXDOMAIN)  # the specification's word, section 2.4.1
         return self._of(records, kind)
 
-    def _external(self, vpc: VpcEntry, service: ServiceEntry, kind: int) -> Answer:
+    def _external(self, vpc: VpcEntry, service: ServiceEntry, kind: int, hops: int) -> Answer:
         alias = Resource(b"", wire.CNAME, TTL_SECONDS, service.external)
         if kind in (wire.CNAME, wire.ANY):
             return Answer(NOERROR, (alias,))
         if not _is_below(service.external, self.zone):
             return Answer(NOERROR, (alias,), alias=service.external)
-        # One step inside the cluster: a chain of ExternalNames has no use, and might be a ring.
-        labels = to_labels(service.external)[: -len(self._domain)]
-        target = self._table.service(vpc, (_text(labels[1]), _text(labels[0]))) if len(labels) == 3 else None
-        if labels[2:] != (b"svc",) or target is None or target.external:
-            return Answer(NOERROR, (alias,), zone=self.zone)
-        found = self._of(self._addresses(vpc, target), kind)
-        owned = tuple(Resource(service.external, each.type, each.ttl, each.rdata) for each in found.records)
-        return Answer(NOERROR, (alias, *owned), zone=found.zone)
+        if hops >= ALIASES_MAX:
+            return Answer(SERVFAIL)
+        found = self._in_domain(vpc, to_labels(service.external)[: -len(self._domain)], kind, hops + 1)
+        owned = tuple(
+            Resource(each.owner or service.external, each.type, each.ttl, each.rdata) for each in found.records
+        )
+        return Answer(
+            found.rcode, (alias, *owned) if found.rcode != SERVFAIL else (), zone=found.zone, alias=found.alias
+        )
 
     def _addresses(self, vpc: VpcEntry, service: ServiceEntry) -> list[Resource]:
         if service.headless:

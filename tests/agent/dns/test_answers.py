@@ -186,6 +186,31 @@ def test_other_names_are_asked_elsewhere(name: str) -> None:
     assert isinstance(forwarded(Responder(everything()), name), Forward)
 
 
+def test_external_names_inside_the_cluster_are_followed_but_not_in_rings() -> None:
+    made = everything()
+    put(
+        made,
+        service("pet", external=f"db-0.{DB}"),
+        service("chain", external="far.default.svc.cluster.local"),
+        service("ring", external="rung.default.svc.cluster.local"),
+        service("rung", external="ring.default.svc.cluster.local"),
+        service("apex", external="cluster.local"),
+        service("none", external="not..a.name"),
+    )
+    responder = Responder(made)
+    pet = "pet.default.svc.cluster.local"
+    assert says(ask(responder, pet)) == [f"db-0.{DB} A 10.42.0.5", f"{pet} CNAME db-0.{DB}."]
+    wanted = forwarded(responder, "chain.default.svc.cluster.local")
+    assert (wanted.name, len(wanted.alias)) == (b"\3www\7example\3com\0", 2)
+    assert says(ask(responder, "ring.default.svc.cluster.local")) == ["SERVFAIL"]
+    assert says(ask(responder, "apex.default.svc.cluster.local")) == [
+        "apex.default.svc.cluster.local CNAME cluster.local."
+    ]
+    assert says(ask(responder, "none.default.svc.cluster.local")) == ["NOERROR"]
+    lost = ask(responder, "lost.default.svc.cluster.local")
+    assert lost.rcode() == dns.rcode.NXDOMAIN
+
+
 def test_an_external_name_is_asked_elsewhere_behind_its_alias() -> None:
     wanted = forwarded(Responder(everything()), "far.default.svc.cluster.local")
     assert wanted.name == b"\3www\7example\3com\0"

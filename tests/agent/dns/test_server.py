@@ -4,15 +4,19 @@ import asyncio
 import random
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Coroutine
+import subprocess
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import dns.asyncquery
+import dns.exception
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.reversename
 import pytest
+import uvloop
 
 from k3py.agent.dns import server as server_module
 from k3py.agent.dns import tcp as tcp_module
@@ -22,7 +26,7 @@ from k3py.agent.dns.server import CannotServe, DnsServer
 from k3py.agent.dns.table import Asker, Table
 from k3py.base.clock import SystemClock
 from tests.agent.dns.upstream import LoopbackServer, Records
-from tests.agent.dns.world import SHOP, endpoints, says, service, table
+from tests.agent.dns.world import SHOP, endpoints, says, service, source, table
 
 WEB = "web.default.svc.cluster.local"
 RECORDS: Records = {
@@ -41,7 +45,19 @@ def within(work: Coroutine[Any, Any, T]) -> T:
         async with asyncio.timeout(DEADLINE_SECONDS):
             return await work
 
-    return asyncio.run(run())
+    with asyncio.Runner(loop_factory=_loops[-1]) as runner:
+        return runner.run(run())
+
+
+_loops: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop]
+
+
+@pytest.fixture(autouse=True, params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def _loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test on both event loops: the agent runs on uvloop."""
+    _loops.append(request.param)
+    yield
+    _loops.pop()
 
 
 class World:
@@ -291,6 +307,32 @@ def test_an_address_may_be_served_before_it_exists() -> None:
         assert len(made.bound) == 2
         await made.stop()
         assert made.bound == []
+
+    within(story())
+
+
+def test_pods_ask_the_clusters_address_as_soon_as_it_is_there() -> None:
+    here, pod = source(0, "10.43.0.10"), source(1, "10.42.0.9")
+
+    async def story() -> None:
+        made = DnsServer(
+            table(service("web", "10.43.0.80")), Forwarder(exchange, SystemClock(), random.Random(1)), lambda vpc: ()
+        )
+        await made.start([here], 0)
+        try:
+            for address in (here, pod):
+                subprocess.run(["ip", "-6", "address", "add", f"{address}/128", "dev", "lo", "nodad"], check=True)
+            query = dns.message.make_query(WEB, "A")
+            for ask_by in (dns.asyncquery.udp, dns.asyncquery.tcp):
+                answer = None
+                while answer is None:  # the kernel makes an address usable a moment after it was added
+                    with suppress(dns.exception.Timeout, OSError):
+                        answer = await ask_by(query, here, timeout=0.5, port=made.bound[0][1], source=pod)
+                assert says(answer) == [f"{WEB} A 10.43.0.80"]
+        finally:
+            for address in (here, pod):
+                subprocess.run(["ip", "-6", "address", "delete", f"{address}/128", "dev", "lo"], check=False)
+            await made.stop()
 
     within(story())
 
