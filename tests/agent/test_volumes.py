@@ -146,6 +146,18 @@ def test_secrets_and_memory_lie_on_tmpfs_and_are_removed(folder: Path) -> None:
     assert kernel.mount_points_below(folder, Path("/proc/self/mountinfo").read_text()) == []
 
 
+@root_only
+def test_a_token_belongs_to_the_pods_user_and_is_open_to_its_group(folder: Path) -> None:
+    shown = Files({"token": (b"1", 0o600), "ca.crt": (b"2", 0o644)}, secret=True, owners={"token": 1234})
+    for group, mode in ((None, 0o600), (2000, 0o640)):
+        place = folder / str(group)
+        place.mkdir()
+        write_files(place, shown, group)
+        token, certificate = (place / "token").stat(), (place / "ca.crt").stat()
+        assert (token.st_uid, token.st_gid, stat.S_IMODE(token.st_mode)) == (1234, group or 0, mode)
+        assert (certificate.st_uid, certificate.st_gid) == (0, group or 0)
+
+
 HOST_PATHS = [("Directory", "dir", True), ("Directory", "file", False), ("File", "file", True),
               ("Socket", "file", False),
               ("", "none", True), ("DirectoryOrCreate", "new", True), ("FileOrCreate", "new", True),

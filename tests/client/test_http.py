@@ -15,6 +15,7 @@ from k3py.client.http import HttpClient
 from k3py.client.port import EventType, PatchType, Propagation
 from k3py.model import codec
 from k3py.model.errors import AlreadyExists, Conflict, Expired, NotFound, Problem, Unavailable
+from k3py.model.generated.authentication_v1 import TokenRequest, TokenRequestSpec, TokenRequestStatus
 from k3py.model.generated.core_v1 import ConfigMap, Node
 from k3py.model.generated.meta_v1 import ObjectMeta
 from k3py.pki.contexts import client_context
@@ -78,6 +79,17 @@ def test_each_verb_says_what_it_should() -> None:
     assert seen[3].headers["content-type"] == "application/merge-patch+json"
     assert msgspec.json.decode(seen[4].content)["preconditions"] == {"uid": "u"}
     assert {r.headers["authorization"] for r in seen} == {"Bearer t0k"}
+
+
+def test_a_token_is_asked_for_beneath_its_account() -> None:
+    async def story(client: HttpClient) -> None:
+        made = await client.create_token("robot", "shop", TokenRequest(spec=TokenRequestSpec(expiration_seconds=600)))
+        assert made.status.token == "a.b.c"
+
+    given = TokenRequest(status=TokenRequestStatus(token="a.b.c"))
+    (asked,) = ask(answer(codec.encode(given), 201), story)
+    assert (asked.method, asked.url.path) == ("POST", "/api/v1/namespaces/shop/serviceaccounts/robot/token")
+    assert msgspec.json.decode(asked.content)["spec"]["expirationSeconds"] == 600
 
 
 def test_a_list_in_pages_is_one_list() -> None:
