@@ -1,8 +1,8 @@
 """What has to be done so that the kernel is as wanted: compares wanted with seen. Decides.
 
 A pod's plan keeps this order: link, programs begin to load -> pod's end configured -> programs attached and pinned ->
-host end up -> routes. As long as the host end is down no packet of the pod goes anywhere, so its first one already meets
-its rules; and a host end that is up says that everything before was done.
+host end up -> routes. As long as the host end is down no packet of the pod goes anywhere, so its first one already
+meets its rules; and a host end that is up says that everything before was done.
 """
 
 from collections.abc import Iterable, Mapping

@@ -12,8 +12,19 @@ from k3py.vpc.kernel import names
 from k3py.vpc.kernel.actions import Action
 from k3py.vpc.kernel.node import KernelNode, record_file
 from k3py.vpc.ports import NetworkProblem
+from k3py.vpc.wanted import Wanted
 from tests.vpc.kernel.machine import (
-    CONFIG, INSTANCE, TIMEOUT_SECONDS, Machine, ghost, listener_in, node_pod, on_a_machine, ping, run, talk,
+    CONFIG,
+    INSTANCE,
+    TIMEOUT_SECONDS,
+    Machine,
+    ghost,
+    listener_in,
+    node_pod,
+    on_a_machine,
+    ping,
+    run,
+    talk,
     wanted,
 )  # fmt: skip
 
@@ -43,6 +54,12 @@ def remains(machine: Machine) -> set[str]:
     return links | routes | pins
 
 
+async def attach_and_detach(node: KernelNode, now: Wanted, then: Wanted) -> None:
+    """A pod's whole life."""
+    await node.attach(now, "pod")
+    await node.detach(then, "pod")
+
+
 async def comes_true(check: Callable[[], bool]) -> None:
     """Wait until the watch has repaired."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
@@ -64,13 +81,8 @@ def test_an_attach_that_stumbles_at_any_step_heals_when_it_is_repeated(tmp_path)
         assert counting.count > 15
         for at in range(counting.count):
             node.runner.before = stumble = Stumble(at)
-            try:
-                await node.attach(now, "pod")
-                await node.detach(wanted(node_pod(), neighbour), "pod")
-            except NetworkProblem as problem:
-                assert "stumbled" in str(problem)
-            else:
-                pytest.fail(f"nothing {stumble}")
+            with pytest.raises(NetworkProblem, match="stumbled"):
+                await attach_and_detach(node, now, wanted(node_pod(), neighbour))
             node.runner.before = Stumble()
             await node.attach(now, "pod")
             assert ping(pod.netns, "10.42.0.4"), stumble

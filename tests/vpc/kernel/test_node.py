@@ -12,8 +12,23 @@ from k3py.vpc.kernel.ruleset import DnatRule
 from k3py.vpc.ports import NetworkProblem
 from k3py.vpc.wanted import HostPort, PodNetwork, Protocol
 from tests.vpc.kernel.machine import (
-    CLOSED, DEFAULT, INSTANCE, NODE_IPV4, OUTSIDE, TWIN, UPLINK, Machine, ghost, listener_in, listening, node_pod,
-    on_a_machine, ping, run, talk, wanted,
+    CLOSED,
+    DEFAULT,
+    INSTANCE,
+    NODE_IPV4,
+    OUTSIDE,
+    TWIN,
+    UPLINK,
+    Machine,
+    ghost,
+    listener_in,
+    listening,
+    node_pod,
+    on_a_machine,
+    ping,
+    run,
+    talk,
+    wanted,
 )  # fmt: skip
 
 
