@@ -31,8 +31,9 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.checkout = root / "a folder/k3py"
         (self.checkout / "tools").mkdir(parents=True)
-        for name in ("tools/install.sh", "pyproject.toml"):
+        for name in ("tools/install.sh", "tools/build_bpf.py", "hatch_build.py", "pyproject.toml"):
             shutil.copy(ROOT / name, self.checkout / name)
+        shutil.copytree(ROOT / "bpf", self.checkout / "bpf")
         self.stubs = root / "bin"
         self.stubs.mkdir()
         for name, text in STUBS.items():
@@ -61,6 +62,13 @@ def test_the_second_time_it_does_nothing(machine: Machine) -> None:
     ]
     again = machine.install()
     assert (again.returncode, again.stdout, machine.said.read_text()) == (0, "", "")
+
+
+def test_a_changed_program_is_compiled_by_installing_again(machine: Machine) -> None:
+    machine.install()
+    (machine.checkout / "bpf/lib/ghost.h").write_text("/* another */\n")
+    assert machine.install().returncode == 0
+    assert machine.said.read_text().splitlines() == ["python -m pip install -q --disable-pip-version-check -e ."]
 
 
 def test_what_tests_need_comes_on_top_and_is_enough_for_running(machine: Machine) -> None:

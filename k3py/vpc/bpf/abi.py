@@ -79,7 +79,7 @@ MEANING: Final = {
     Outcome.DROP_ICMP_QUOTE: "the ICMP error is about somebody else's packet",
     Outcome.DROP_ICMP_FRAGMENT: "it is a fragment of ICMP that cannot be translated",
     Outcome.DROP_ICMP_TOO_LONG: "the ICMP error quotes more than fits",
-    Outcome.DROP_ZERO_CHECKSUM: "it is UDP without checksum to a destination that is no pod",
+    Outcome.DROP_ZERO_CHECKSUM: "it is UDP without a checksum, which is needed there and cannot be made",
     Outcome.DROP_NO_ROOM: "the kernel had no memory or refused the change",
 }
 
