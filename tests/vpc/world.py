@@ -14,7 +14,7 @@ from k3py.model.generated.core_v1 import Service, ServiceSpec
 from k3py.model.generated.discovery_v1 import Endpoint, EndpointSlice
 from k3py.model.generated.meta_v1 import ObjectMeta
 from k3py.model.ghost import Ghost
-from k3py.model.vpc_socket import DEVICE_VANISHED, NOT_READY, Allocation
+from k3py.model.vpc_socket import DEVICE_VANISHED, Allocation
 from k3py.model.vpc_v1 import EGRESS_MASQUERADE, VPC, VPCBlock, VPCBlockSpec, VPCSpec, VPCStatus, block_name
 from k3py.store.log import Put
 from k3py.store.memory_log import MemoryLog, MemoryMedium
@@ -24,7 +24,7 @@ from k3py.vpc.daemon import Machine, VpcDaemon
 from k3py.vpc.ports import Attached, NetworkProblem
 from k3py.vpc.records import Records
 from k3py.vpc.rows import Attachment
-from k3py.vpc.wanted import NODE_POD, NodeConfig, PodNetwork, ServicePort, Wanted
+from k3py.vpc.wanted import NODE_POD, Backend, NodeConfig, PodNetwork, Protocol, ServicePort, Wanted
 from tests.agent.cluster import Cluster
 
 T = TypeVar("T")
@@ -248,8 +248,6 @@ def translate(
     services: Any, slices: Any, vpc_ids: Mapping[str, int], node_name: str, service_cidr: IPv4Network
 ) -> list[ServicePort]:
     """Services by name only: what they mean is another's business."""
-    from k3py.vpc.wanted import Backend, Protocol
-
     backends = tuple(Backend(IPv4Address(e.addresses[0]), 80) for s in slices for e in s.endpoints)
     return [
         ServicePort(1, each.metadata.name, Protocol.TCP, 80, (IPv4Address(each.spec.cluster_ip),), backends)
@@ -282,6 +280,3 @@ def endpoints(name: str, *addresses: str) -> EndpointSlice:
         address_type="IPv4",
         endpoints=[Endpoint(addresses=[each]) for each in addresses],
     )
-
-
-__all__ = ["NOT_READY", "World", "block", "endpoints", "service", "vpc"]
