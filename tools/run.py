@@ -42,8 +42,8 @@ def has_image() -> bool:
 
 
 def by_name() -> str:
-    """What one of the example's pods gets from the Service by its name."""
-    return said("exec", f"deploy/{NAME}", "--", "wget", "-T", "2", "-qO-", f"http://{NAME}/")
+    """What one of the example's pods gets from the Service by its name; empty when nothing answers."""
+    return said("exec", f"deploy/{NAME}", "--", "timeout", "3", "wget", "-qO-", f"http://{NAME}/")
 
 
 def by_address(url: str) -> str:

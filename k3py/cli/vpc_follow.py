@@ -12,7 +12,7 @@ import typer
 
 from k3py.cli.tables import Layout
 from k3py.cli.vpc_daemon import failures, socket_path
-from k3py.cli.vpc_text import DROP_HEADINGS, drop_row
+from k3py.cli.vpc_text import DROP_HEADINGS, drop_row, shown_drops
 from k3py.client.vpc import VpcClient, VpcUnavailable
 from k3py.model.vpc_socket import DropEvent, Traced
 
@@ -22,8 +22,10 @@ POLL_SECONDS: Final = 20.0
 AGAIN_SECONDS: Final = 1.0
 
 
-def follow_drops(uids: Collection[str], seconds: float | None, *, as_json: bool) -> None:
+def follow_drops(uids: Collection[str], seconds: float | None, *, chatter: bool, as_json: bool) -> None:
     """Print drops of these pods (none: of all) from now on, for so many seconds or until interrupted.
+
+    ``chatter``: as ``vpc_text.shown_drops``.
 
     A daemon that was there and goes away is waited for.
 
@@ -31,7 +33,7 @@ def follow_drops(uids: Collection[str], seconds: float | None, *, as_json: bool)
         Failure: the daemon cannot be reached, or refuses.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
-    printer = _Printer(frozenset(uids), as_json=as_json)
+    printer = _Printer(frozenset(uids), chatter=chatter, as_json=as_json)
     with failures():
         asyncio.run(_follow(printer, deadline))
 
@@ -74,8 +76,9 @@ def _left(deadline: float | None) -> float:
 class _Printer:
     """Prints events of some pods, under one heading."""
 
-    def __init__(self, uids: frozenset[str], *, as_json: bool) -> None:
+    def __init__(self, uids: frozenset[str], *, chatter: bool, as_json: bool) -> None:
         self._uids = uids
+        self._chatter = chatter
         self._as_json = as_json
         self._layout = Layout()
         self._headed = False
@@ -89,9 +92,8 @@ class _Printer:
         """Print what came; what the daemon no longer had is told, too."""
         if traced.lost:
             print(f"{traced.lost} drops were not kept", file=sys.stderr, flush=True)
-        for event in traced.events:
-            if not self._uids or event.pod_uid in self._uids:
-                self._event(event)
+        for event in shown_drops(traced.events, self._uids, chatter=self._chatter):
+            self._event(event)
 
     def _event(self, event: DropEvent) -> None:
         if self._as_json:

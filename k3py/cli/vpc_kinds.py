@@ -26,6 +26,8 @@ from k3py.model.vpc_v1 import API_VERSION, EGRESS_MASQUERADE, EGRESS_NONE
 
 # Every namespace has its name as a label (Kubernetes, "Automatic labelling").
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
+# The condition of a VPC that is being deleted; its message says what is left.
+_REMAINING: Final = "ContentRemaining"
 Plain = dict[str, Any]
 Name = Annotated[str, typer.Argument(help="The VPC's name.")]
 
@@ -119,16 +121,16 @@ def delete_vpc(
             return
         if (why := waits_for(obj)) != said:
             said = why
-            typer.echo(f"Waiting: {said}")
-    raise Failure(f"timed out waiting for the end of {kind.plural}/{name}: {said}")
+            typer.echo(f"VPC {name} {said}")
+    raise Failure(f"timed out waiting for the end of {kind.plural}/{name}: it {said or 'is still there'}")
 
 
 def waits_for(vpc: Mapping[str, Any]) -> str:
     """What a VPC that is being deleted waits for, in words."""
     status = vpc.get("status") or {}
-    messages = [str(each["message"]) for each in status.get("conditions") or () if each.get("message")]
-    if messages:
-        return "; ".join(messages)
+    for each in status.get("conditions") or ():
+        if each.get("type") == _REMAINING and each.get("status") == "True" and each.get("message"):
+            return str(each["message"])
     if pods := status.get("allocated"):
-        return f"{pods} pod{'s are' if pods != 1 else ' is'} in it"
-    return "its addresses are given back"
+        return f"waits for {pods} pod{'s' if pods != 1 else ''}"
+    return "waits until nothing is left in it"

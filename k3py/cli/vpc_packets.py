@@ -1,5 +1,6 @@
 """``k3py vpc counters`` and ``k3py vpc trace``: what happens to the packets of this node's pods, and why."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -17,9 +18,10 @@ from k3py.cli.vpc_text import (
     find_uid,
     is_address,
     reachability_text,
+    shown_drops,
     with_names,
 )
-from k3py.model.vpc_socket import PodCounters, Reachability, Traced
+from k3py.model.vpc_socket import DropEvent, PodCounters, Reachability
 
 if TYPE_CHECKING:
     from k3py.client.vpc import VpcClient
@@ -58,6 +60,9 @@ def trace(
     seconds: Annotated[
         float | None, typer.Option("--seconds", min=0, help="With --follow: how long [default: until Ctrl-C]")
     ] = None,
+    chatter: Annotated[
+        bool, typer.Option("--all", help="Drops of multicast and neighbour discovery, too: every pod has them.")
+    ] = False,
     output: JsonOrText = "",
     namespace: Namespace = "",
 ) -> None:
@@ -83,10 +88,10 @@ def trace(
     if follow:
         from k3py.cli.vpc_follow import follow_drops
 
-        follow_drops(uids, seconds, as_json=as_json)
+        follow_drops(uids, seconds, chatter=chatter, as_json=as_json)
     elif not destination:
         kept = ask(lambda client: client.trace(0, 0.0, next(iter(uids), "")))
-        _print_drops(kept, as_json=as_json)
+        _print_drops(shown_drops(kept.events, uids, chatter=chatter), as_json=as_json)
     if not reachable:
         raise typer.Exit(FAILED)
 
@@ -117,11 +122,11 @@ def _print_reachability(found: Reachability, *, as_json: bool) -> None:
         typer.echo(reachability_text(found), nl=False)
 
 
-def _print_drops(kept: Traced, *, as_json: bool) -> None:
+def _print_drops(events: Sequence[DropEvent], *, as_json: bool) -> None:
     if as_json:
-        for each in kept.events:
+        for each in events:
             typer.echo(msgspec.json.encode(each).decode())
-    elif kept.events:
-        typer.echo(Layout().format([DROP_HEADINGS, *map(drop_row, kept.events)]), nl=False)
+    elif events:
+        typer.echo(Layout().format([DROP_HEADINGS, *map(drop_row, events)]), nl=False)
     else:
         typer.echo("No drops are known.", err=True)

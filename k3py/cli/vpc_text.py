@@ -1,7 +1,7 @@
 """What the VPC daemon's answers look like, and which pod somebody means. Decides."""
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,6 +12,8 @@ from k3py.model.vpc_socket import Count, DropEvent, PodCounters, Reachability
 HOST: Final = "node"
 COUNTER_HEADINGS: Final = ["NAMESPACE", "POD", "VPC", "IPV4", "DIRECTION", "OUTCOME", "PACKETS", "BYTES", "MEANING"]
 DROP_HEADINGS: Final = ["TIME", "POD", "DIRECTION", "PROTOCOL", "SOURCE", "DESTINATION", "BYTES", "REASON", "MEANING"]
+# What every pod's kernel sends and nobody misses: group membership, neighbour discovery.
+CHATTER: Final = frozenset({"DROP_MULTICAST", "DROP_NEIGHBOR"})
 _DIRECTIONS: Final = {"FromPod": "from pod", "ToPod": "to pod"}
 
 
@@ -53,6 +55,11 @@ def counter_rows(pods: Sequence[PodCounters]) -> list[list[str]]:
 def _count_cells(count: Count) -> list[str]:
     meaning = f"dropped: {count.meaning}" if count.dropped else count.meaning
     return [direction(count.direction), count.outcome, str(count.packets), str(count.bytes), meaning]
+
+
+def shown_drops(events: Iterable[DropEvent], uids: Collection[str], *, chatter: bool) -> list[DropEvent]:
+    """Those of these pods (none: of all), without ``CHATTER`` unless it is asked for."""
+    return [each for each in events if (not uids or each.pod_uid in uids) and (chatter or each.outcome not in CHATTER)]
 
 
 def drop_row(event: DropEvent) -> list[str]:

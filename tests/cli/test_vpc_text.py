@@ -13,6 +13,7 @@ from k3py.cli.vpc_text import (
     find_uid,
     is_address,
     reachability_text,
+    shown_drops,
     with_names,
 )
 from k3py.model.vpc_socket import Count, DropEvent, PodCounters, Reachability
@@ -82,6 +83,16 @@ def test_a_drop_is_a_line() -> None:
     assert drop_row(bare)[1:7] == ["u9", "to pod", "-", "-", "-", "0"]
 
 
+def test_what_every_kernel_sends_is_shown_when_it_is_asked_for() -> None:
+    def event(outcome: str, uid: str) -> DropEvent:
+        return DropEvent(number=1, time=0.0, pod_uid=uid, direction="FromPod", outcome=outcome, meaning="")
+
+    events = [event("DROP_MULTICAST", "u1"), event("DROP_NO_ROUTE", "u1"), event("DROP_NO_ROUTE", "u2")]
+    assert shown_drops(events, (), chatter=True) == events
+    assert shown_drops(events, (), chatter=False) == events[1:]
+    assert shown_drops(events, {"u2"}, chatter=True) == events[2:]
+
+
 @pytest.mark.parametrize(
     ("address", "port", "text"),
     [("10.0.0.1", 80, "10.0.0.1:80"), ("fd6b::1", 80, "[fd6b::1]:80"), ("fd6b::1", 0, "fd6b::1"), ("", 80, "-")],
@@ -124,13 +135,17 @@ def test_who_may_use_a_vpc(namespaces: list[str], everybody: bool, allowed: Any)
     }  # fmt: skip
 
 
+def remaining(message: str, status: str = "True") -> dict[str, Any]:
+    return {"type": "ContentRemaining", "status": status, "message": message}
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        ({"conditions": [{"type": "PodsGone", "message": "2 pods are left: a, b"}]}, "2 pods are left: a, b"),
-        ({"allocated": 1}, "1 pod is in it"),
-        ({"allocated": 2, "conditions": [{"type": "X"}]}, "2 pods are in it"),
-        ({}, "its addresses are given back"),
+        ({"conditions": [remaining("waits for 2 pods: a, b")], "allocated": 2}, "waits for 2 pods: a, b"),
+        ({"conditions": [remaining("old", "False")], "allocated": 1}, "waits for 1 pod"),
+        ({"allocated": 2, "conditions": [{"type": "X", "message": "other"}]}, "waits for 2 pods"),
+        ({}, "waits until nothing is left in it"),
     ],
 )
 def test_what_a_deletion_waits_for(status: dict[str, Any], said: str) -> None:

@@ -64,14 +64,14 @@ def test_a_deletion_says_what_it_waits_for(server: LoneServer) -> None:
         answer = client.patch(f"{PATH}/going/status", content=json.dumps(ready), headers=MERGE)
         assert answer.status_code == 200, answer.text
         said = server.k3py("vpc", "delete", "going", "--timeout", "1s", code=1)
-        assert said == 'vpc.vpc.k3py.io "going" deleted\nWaiting: 2 pods are in it\n'
-        assert "timed out waiting for the end of vpcs/going: 2 pods are in it" in said.errors
+        assert said == 'vpc.vpc.k3py.io "going" deleted\nVPC going waits for 2 pods\n'
+        assert "timed out waiting for the end of vpcs/going: it waits for 2 pods" in said.errors
         command = [str(BINARIES / "k3py"), "vpc", "delete", "going"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=server.environment()) as waiting:
             try:
                 assert waiting.stdout is not None
                 assert waiting.stdout.readline() == 'vpc.vpc.k3py.io "going" deleted\n'
-                assert waiting.stdout.readline() == "Waiting: 2 pods are in it\n"
+                assert waiting.stdout.readline() == "VPC going waits for 2 pods\n"
                 gone = {"metadata": {"finalizers": []}}
                 assert client.patch(f"{PATH}/going", content=json.dumps(gone), headers=MERGE).status_code == 200
                 assert waiting.wait(SECONDS) == 0
