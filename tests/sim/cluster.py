@@ -6,6 +6,7 @@ in which (almost) nothing may be written.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from k3py.controllers.controller import Controller
 from k3py.controllers.events import EventRecorder
 from k3py.controllers.objects_writer import ObjectsWriter
 from k3py.controllers.runner import Runner
+from k3py.model import vpc_v1
 from k3py.model.errors import AlreadyExists, Problem
 from k3py.model.generated import core_v1, meta_v1
 from k3py.model.registry import KINDS
@@ -258,6 +260,10 @@ class ClusterWorld:
                 await objects.create(KINDS.of(core_v1.Namespace), "", made, WriteOptions(), ADMIN)
             except AlreadyExists:
                 continue
+        spec = vpc_v1.VPCSpec(cidr=vpc_v1.DEFAULT_CIDR, allowed_namespaces=meta_v1.LabelSelector())
+        vpc = vpc_v1.VPC(metadata=meta_v1.ObjectMeta(name=vpc_v1.DEFAULT_VPC), spec=spec)
+        with contextlib.suppress(AlreadyExists):
+            await objects.create(KINDS.of(vpc_v1.VPC), "", vpc, WriteOptions(), ADMIN)
 
     def some_server(self, any_of_them: float = 0.5) -> Server | None:
         """One that serves: the last one, or with this probability one that may have been overtaken."""

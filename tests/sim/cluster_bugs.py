@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from k3py.base.clock import parse_rfc3339
+from k3py.controllers import vpc
 from k3py.controllers.actions import Action, Update, Wake
 from k3py.controllers.all import controllers
 from k3py.controllers.carry_out import Outcome
@@ -18,6 +19,7 @@ from k3py.controllers.node_lifecycle import LEASE_NAMESPACE, NodeLifecycleContro
 from k3py.controllers.runner import Runner
 from k3py.controllers.service_account import ServiceAccountController
 from k3py.controllers.taint_eviction import TaintEvictionController, reconcile
+from k3py.controllers.vpc import VpcController
 from k3py.model.generated import coordination_v1, core_v1, meta_v1
 from k3py.model.registry import KINDS
 from k3py.scheduler import filters
@@ -134,6 +136,14 @@ class Believing(Agent):
         super().listed(revision, pods)
 
 
+class Trusting(VpcController):
+    """Believes that a number is free as long as nobody shows it."""
+
+    def plan(self, key: Key, caches: Caches, turn: Turn) -> list[Action]:
+        self._promised.clear()
+        return super().plan(key, caches, turn)
+
+
 def instead(*others: Callable[[], Controller]) -> dict[str, Any]:
     """All controllers, but these in place of those with their names."""
 
@@ -177,6 +187,9 @@ BUGS = {
         patches=[("k3py.controllers.deployment.next_of_new", lambda limits, recreate, new, total: limits.replicas)],
     ),
     "a controller without rest": Bug(("objects are written",), instead(Restless)),
+    "numbers without rest": Bug(("a moment ago",), patches=[("k3py.controllers.vpc_ids.REST_SECONDS", 0.0)]),
+    "a VPC that does not wait": Bug(("objects are in it",), patches=[("k3py.controllers.vpc._end", vpc._release)]),
+    "numbers on their way forgotten": Bug(("another has it",), instead(lambda: Trusting("10.43.0.0/16"))),
     "an empty answer believed": Bug(("whose end nobody asked for",), {"agent_type": Credulous}),
     "an old list believed": Bug(
         ("whose end nobody asked for", "does not settle"),

@@ -10,7 +10,10 @@ if TYPE_CHECKING:
 
 def complaints(cluster: "ClusterWorld") -> list[str]:
     """Everything that is not as it should be once nothing happens any more."""
-    return [*_nodes(cluster), *_deployments(cluster), *_pods(cluster), *_owners(cluster), *_services(cluster)]
+    return [
+        *_nodes(cluster), *_deployments(cluster), *_pods(cluster), *_owners(cluster), *_services(cluster),
+        *_vpcs(cluster),
+    ]  # fmt: skip
 
 
 def _nodes(cluster: "ClusterWorld") -> list[str]:
@@ -79,6 +82,19 @@ def _services(cluster: "ClusterWorld") -> list[str]:
         expected = sorted(p["metadata"]["uid"] for p in cluster.truth.all("pods") if _is_behind(p, service))
         if shown != expected:
             wrong.append(f"service {meta['name']} shows {len(shown)} endpoints of {len(expected)}")
+    return wrong
+
+
+def _vpcs(cluster: "ClusterWorld") -> list[str]:
+    wrong = []
+    pods = [each for each in cluster.truth.all("pods") if each["status"].get("podIP")]
+    for each in cluster.truth.all("vpcs"):
+        name, status = each["metadata"]["name"], each.get("status", {})
+        if (status.get("phase"), bool(status.get("vpcID"))) != ("Active", True):
+            wrong.append(f"VPC {name} is {status or 'without status'}")
+        inside = [pod for pod in pods if pod["metadata"]["labels"]["k3py.io/vpc"] == name]
+        if status.get("allocated", 0) != len(inside):
+            wrong.append(f"VPC {name} counts {status.get('allocated', 0)} pods of {len(inside)}")
     return wrong
 
 

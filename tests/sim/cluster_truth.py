@@ -22,6 +22,8 @@ Place = tuple[str, str, str]
 # A decision may rest on what was true this long ago: caches lag and messages travel.
 LAG_SECONDS = 12.0
 FINISHED = ("Succeeded", "Failed")
+# As long as a number of a VPC rests, but for the moment between the note and the end.
+VPC_REST_SECONDS = 270.0
 
 
 class ClusterTruth:
@@ -47,6 +49,7 @@ class ClusterTruth:
         self._room = room
         self._was_away = was_away
         self._sequence = 0
+        self._released: dict[int, float] = {}
         self._sizes: dict[str, list[tuple[float, int]]] = defaultdict(list)
 
     # --- questions ---
@@ -103,6 +106,7 @@ class ClusterTruth:
 
     def _check(self, place: Place, old: Object | None, new: Object | None) -> None:
         collection, namespace, _ = place
+        before = old
         if old is not None and new is not None:
             if int(new["metadata"]["resourceVersion"]) <= int(old["metadata"]["resourceVersion"]):
                 raise Violation(f"the version of {place} falls")
@@ -121,6 +125,28 @@ class ClusterTruth:
             self._check_size(collection, old, new)
         elif collection == "configmaps":
             self._check_collected(place, old, new)
+        elif collection == "vpcs":
+            self._check_vpc(place, before, new)
+
+    def _check_vpc(self, place: Place, old: Object | None, new: Object | None) -> None:
+        """A number is one VPC's as long as it lives, and nobody's for a while after; it goes when it is empty."""
+        before = (old or {}).get("status", {}).get("vpcID", 0)
+        if new is None:
+            assert old is not None
+            self._released[before] = self._now()
+            inside = [each for each in (*self.all("services"), *self.all("pods")) if _vpc(each) == place[2]]
+            if any(each["status"].get("phase") not in FINISHED for each in inside):
+                raise Violation(f"VPC {place[2]} is gone, and {len(inside)} objects are in it")
+            return
+        number = new.get("status", {}).get("vpcID", 0)
+        if before and number != before:
+            raise Violation(f"VPC {place[2]} had number {before} and has {number}")
+        if not number or before:
+            return
+        if len([each for each in self.all("vpcs") if each.get("status", {}).get("vpcID") == number]) > 1:
+            raise Violation(f"number {number} is given to VPC {place[2]}, and another has it")
+        if self._now() - self._released.get(number, -VPC_REST_SECONDS) < VPC_REST_SECONDS:
+            raise Violation(f"number {number} is given to VPC {place[2]}, and another had it a moment ago")
 
     def _check_pod(self, place: Place, old: Object | None, new: Object | None) -> None:
         if new is None:
@@ -201,6 +227,11 @@ class ClusterTruth:
             size for index, (_, size) in enumerate(sizes) if index + 1 == len(sizes) or sizes[index + 1][0] >= since
         ]
         return max(recent, default=0)
+
+
+def _vpc(value: Object) -> str:
+    name: str = value["metadata"].get("labels", {}).get("k3py.io/vpc", "")
+    return name
 
 
 def manager(value: Object) -> Object | None:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from k3py.model import vpc_v1
 from k3py.model.errors import NotFound, Problem
 from k3py.model.generated import apps_v1, core_v1, meta_v1
 from k3py.model.registry import KINDS
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from tests.sim.cluster import ClusterWorld, Server
 
 ADMIN = User("admin", (MASTERS,))
-NAMESPACES = ("default", "kube-node-lease")
+NAMESPACES = ("default", "kube-node-lease", "kube-system")
 SPACES = ("default", "shop")
 DEPLOYMENTS = ("web", "db", "port")
+VPCS = ("red", "green", "blue")
 CPU_MILLI = 250
 # In peace all must fit, with a surge of one each: on five nodes five pods can have the host port.
 PEACE_REPLICAS = {"web": 2, "db": 2, "port": 1}
@@ -44,7 +46,8 @@ class Users:
         acts: list[Callable[[Server], Awaitable[None]]] = [
             self._deploy, self._deploy, self._scale, self._scale, self._set_image, self._set_image, self._undo,
             self._pause, self._delete_pod, self._delete_deployment, self._cordon, self._namespace, self._service,
-            self._relabel, self._owned, self._owned, self._delete_owner, self._delete_owner,
+            self._relabel, self._owned, self._owned, self._delete_owner, self._delete_owner, self._vpc, self._vpc,
+            self._vpc_service,
         ]  # fmt: skip
         while True:
             await asyncio.sleep(self._random.uniform(0.05, 0.8))
@@ -68,6 +71,9 @@ class Users:
         for pod in self._cluster.truth.all("pods"):
             if not pod["metadata"].get("ownerReferences"):
                 await self._insist(lambda server, p=pod: self._delete(server, core_v1.Pod, p))
+        for service in self._cluster.truth.all("services"):
+            if service["metadata"]["name"] in VPCS:
+                await self._insist(lambda server, s=service: self._delete(server, core_v1.Service, s))
         for node in self._cluster.truth.all("nodes"):
             name = node["metadata"]["name"]
             body = {"spec": {"unschedulable": False}}
@@ -175,6 +181,27 @@ class Users:
         spec = core_v1.ServiceSpec(selector={"app": name}, ports=ports, cluster_ip="None")
         meta = meta_v1.ObjectMeta(name=name, namespace=space)
         await self._create(server, core_v1.Service(metadata=meta, spec=spec))
+
+    async def _vpc(self, server: "Server") -> None:
+        """VPCs come, several at once, and go."""
+        name = self._random.choice(VPCS)
+        known = {each["metadata"]["name"]: each for each in self._cluster.truth.all("vpcs")}
+        if name in known:
+            await self._delete(server, vpc_v1.VPC, known[name])
+            return
+        spec = vpc_v1.VPCSpec(cidr="10.0.0.0/16", allowed_namespaces=meta_v1.LabelSelector())
+        made = [vpc_v1.VPC(metadata=meta_v1.ObjectMeta(name=each), spec=spec) for each in VPCS if each not in known]
+        await asyncio.gather(*(self._create(server, each) for each in made))
+
+    async def _vpc_service(self, server: "Server") -> None:
+        """Something keeps a VPC, for a while."""
+        name = self._random.choice(VPCS)
+        known = [each for each in self._cluster.truth.all("services") if each["metadata"]["name"] == name]
+        if known:
+            await self._delete(server, core_v1.Service, known[0])
+        else:
+            meta = meta_v1.ObjectMeta(name=name, namespace="default", labels={vpc_v1.VPC_LABEL: name})
+            await self._create(server, core_v1.Service(metadata=meta, spec=core_v1.ServiceSpec(cluster_ip="None")))
 
     # --- how they ask ---
 
