@@ -7,6 +7,7 @@ import os
 import random
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from k3py.base.backoff import Backoff
@@ -24,9 +25,9 @@ from k3py.vpc.answering import answer
 from k3py.vpc.daemon import Machine, VpcDaemon
 from k3py.vpc.egress import choose_egress_range
 from k3py.vpc.host import attachment_exists, boot_id
-from k3py.vpc.kernel.host_addresses import host_ipv4, host_routes, underlay_mtu
+from k3py.vpc.kernel.host_addresses import groups_of_links, host_ipv4, host_routes, underlay_mtu
 from k3py.vpc.kernel.maps import BPFFS
-from k3py.vpc.kernel.names import node_group
+from k3py.vpc.kernel.names import is_other_node_group, node_group
 from k3py.vpc.kernel.node import KernelNode
 from k3py.vpc.kernel.reset import pins_folder
 from k3py.vpc.kernel.ruleset import DnatRule
@@ -194,13 +195,17 @@ def node_config(settings: VpcSettings, paths: Paths) -> NodeConfig:
     mtu = settings.mtu or underlay_mtu()
     if not MTU_MIN <= mtu <= MTU_MAX:
         raise BadSetting(f"cannot use mtu {mtu}: it has to be within {MTU_MIN} and {MTU_MAX} bytes")
-    return NodeConfig(
+    config = NodeConfig(
         instance=paths.instance_id,
         node_name=settings.node_name or socket.gethostname().lower(),
         egress_range=_egress_range(settings, paths),
         mtu=mtu,
         host_access=settings.host_access,
     )
+    if config.host_access and any(is_other_node_group(config, each) for each in groups_of_links()):
+        log.warning("another cluster owns this host's routes to pods and services: only pods reach this one's")
+        return replace(config, host_access=False)
+    return config
 
 
 def _egress_range(settings: VpcSettings, paths: Paths) -> ipaddress.IPv4Network:

@@ -13,6 +13,8 @@ from k3py.runtime import cgroups
 
 PROC = Path("/proc")
 PINS = Path("/sys/fs/bpf")
+# 127.0.0.1 as the kernel writes it.
+LOOPBACK = "0100007F"
 # Where a cluster without a root would leave its files.
 SYSTEM_FOLDERS = [Path(each) for each in ("/etc", "/var/lib", "/var/log", "/run", "/var/tmp", "/tmp", "/dev/shm")]
 
@@ -27,6 +29,8 @@ class Belongings:
     mounts: frozenset[str] = frozenset()
     cgroups: frozenset[str] = frozenset()
     links: frozenset[str] = frozenset()
+    routes: frozenset[str] = frozenset()
+    rules: frozenset[str] = frozenset()
     pins: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
 
@@ -55,7 +59,9 @@ def of_cluster(root: Path) -> Belongings:
         ),
         mounts=frozenset(each for each in _mounts() if _below(each, root) or paths.instance_id in each),
         cgroups=frozenset(each for each in _cgroups() if paths.instance_id in each),
-        links=frozenset(each for each in _links() if paths.instance_id in each),
+        links=frozenset(each for each in _links() if each.startswith(link_prefix(paths))),
+        routes=frozenset(each for each in _routes() if f" dev {link_prefix(paths)}" in each),
+        rules=frozenset(each for each in _tables() if paths.instance_id in each),
         pins=frozenset(each for each in _pins() if paths.instance_id in each),
         files=frozenset(_files(root)) | {each for each in _system_files() if paths.instance_id in each},
     )
@@ -67,6 +73,8 @@ def on_host() -> Belongings:
         mounts=frozenset(_mounts()),
         cgroups=frozenset(each for each in _cgroups() if "/k3py-" in each),
         links=frozenset(_links()),
+        routes=frozenset(_routes()),
+        rules=frozenset(_tables()),
         pins=frozenset(_pins()),
         files=frozenset(_system_files()),
     )
@@ -119,7 +127,9 @@ def _listening() -> Iterator[tuple[str, str]]:
             columns = line.split()
             # 0A is LISTEN; 07, of UDP, is a socket that waits for anybody (proc(5)).
             if columns[3] in ("0A", "07"):
-                yield columns[9], f"{table.rstrip('6')} port {int(columns[1].rsplit(':', 1)[1], 16)}"
+                address, _, port = columns[1].rpartition(":")
+                at = "" if not address.strip("0") or address == LOOPBACK else f" at {address}"
+                yield columns[9], f"{table.rstrip('6')} port {int(port, 16)}{at}"
 
 
 def _unix_sockets() -> Iterator[tuple[str, str]]:
@@ -144,6 +154,23 @@ def _cgroups() -> Iterator[str]:
 def _links() -> list[str]:
     listed = subprocess.run(["ip", "-j", "link"], check=True, capture_output=True)
     return [each["ifname"] for each in json.loads(listed.stdout)]
+
+
+def link_prefix(paths: Paths) -> str:
+    """How the names of a cluster's links begin."""
+    return f"k{paths.instance_id[:4]}"
+
+
+def _routes() -> Iterator[str]:
+    """Those of all tables, addresses of this host among them."""
+    for family in ("-4", "-6"):
+        listed = subprocess.run(["ip", family, "route", "show", "table", "all"], check=True, capture_output=True)
+        yield from (line.strip() for line in listed.stdout.decode().splitlines())
+
+
+def _tables() -> Iterator[str]:
+    listed = subprocess.run(["nft", "list", "tables"], check=True, capture_output=True)
+    yield from listed.stdout.decode().splitlines()
 
 
 def _pins() -> Iterator[str]:

@@ -43,10 +43,11 @@ def works(cluster: Cluster) -> None:
 
 
 def new_since(before: Belongings) -> Belongings:
-    """What is new outside of the folders that other people's tests use."""
+    """What is new outside of the folders and pins that other people's clusters use; ``gone`` looks at ours."""
     new = inventory.on_host() - before
     kept = frozenset(each for each in new.files if not each.startswith(("/tmp/", "/dev/shm/", "/var/tmp/")))
-    return Belongings(links=new.links, pins=new.pins, files=kept)
+    pins = frozenset(each for each in new.pins if not each.startswith(f"{inventory.PINS}/k3py-"))
+    return Belongings(links=new.links, routes=new.routes, rules=new.rules, pins=pins, files=kept)
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_two_clusters_share_nothing_and_leave_nothing(pair: list[Cluster]) -> No
         mine, theirs = inventory.of_cluster(one.root), inventory.of_cluster(other.root)
         for found, cluster in ((mine, one), (theirs, other)):
             # The inventory sees: else that nothing is shared would mean nothing.
-            assert len(found.processes) >= 6  # two daemons, two containers and a conmon for each
+            assert len(found.processes) >= 7  # three daemons, two containers and a conmon for each
             assert {f"tcp port {cluster.port}", f"tcp port {cluster.web_port}"} <= found.listening
             assert len(found.mounts) >= 4
             assert found.cgroups
@@ -101,19 +102,20 @@ def gone(cluster: Cluster) -> Belongings:
 
 def test_up_twice_changes_nothing(cluster: Cluster) -> None:
     before = inventory.of_cluster(cluster.root)
-    pids = cluster.pid("server"), cluster.pid("agent")
+    pids = cluster.pid("server"), cluster.pid("agent"), cluster.pid("vpc")
     cluster.up()
-    assert (cluster.pid("server"), cluster.pid("agent")) == pids
+    assert (cluster.pid("server"), cluster.pid("agent"), cluster.pid("vpc")) == pids
     after = inventory.of_cluster(cluster.root)
     assert (after.processes, after.mounts, after.cgroups) == (before.processes, before.mounts, before.cgroups)
 
 
 def test_a_root_has_one_of_each_daemon(cluster: Cluster) -> None:
-    pids = cluster.pid("server"), cluster.pid("agent")
-    for daemon in (["agent", "--server", cluster.url], ["server", "--port", str(cluster.port + 1)]):
+    pids = cluster.pid("server"), cluster.pid("agent"), cluster.pid("vpc")
+    flags = ["--server", cluster.url]
+    for daemon in (["agent", *flags], ["vpc", *flags], ["server", "--port", str(cluster.port + 1)]):
         refused = cluster.k3py(*daemon, code=2)
         assert f"the {daemon[0]} runs already" in refused.errors
-    assert (cluster.pid("server"), cluster.pid("agent")) == pids
+    assert (cluster.pid("server"), cluster.pid("agent"), cluster.pid("vpc")) == pids
     assert cluster.kubectl("get", "--raw", "/readyz") == "ok"
 
 
@@ -123,7 +125,7 @@ def test_down_leaves_containers_and_up_finds_them(cluster: Cluster) -> None:
     before = cluster.containers()
     assert len(before) == 1
     cluster.k3py("down")
-    assert (cluster.pid("server"), cluster.pid("agent")) == (None, None)
+    assert (cluster.pid("server"), cluster.pid("agent"), cluster.pid("vpc")) == (None, None, None)
     assert cluster.containers() == before
     cluster.k3py("up", "--node-name", cluster.node)  # the port is remembered
     cluster.until_pod(SPACE, "stays", is_ready, "it is there")

@@ -28,6 +28,12 @@ def host_routes() -> list[IPv4Network]:
     return [IPv4Network((address, length)) for address, length in found if address]
 
 
+def groups_of_links() -> set[int]:
+    """The interface groups of all links here."""
+    with netlink() as socket:
+        return {int(link.get("group", 0)) for link in socket.get_links()}
+
+
 def underlay_mtu() -> int:
     """The MTU in bytes of the device that the default route takes, else of Ethernet."""
     with netlink() as socket:

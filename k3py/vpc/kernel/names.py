@@ -29,6 +29,12 @@ def node_group(config: NodeConfig) -> int:
     return config.group + 0x1_0000
 
 
+def is_other_node_group(config: NodeConfig, group: int) -> bool:
+    """Whether it is the group of the host's side of another cluster's node pod."""
+    mine = node_group(config)
+    return group >> 16 == mine >> 16 and group != mine
+
+
 def device(config: NodeConfig, pod: PodNetwork) -> str:
     """The interface that a pod's programs are attached to."""
     return pod.tap or host_end(config, pod.uid)
