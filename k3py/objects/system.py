@@ -7,7 +7,7 @@ from ipaddress import IPv4Network
 from typing import Any, Final
 
 from k3py.model import codec
-from k3py.model.errors import AlreadyExists
+from k3py.model.errors import AlreadyExists, Invalid
 from k3py.model.generated import core_v1, meta_v1
 from k3py.model.registry import KINDS
 from k3py.model.struct import Wire
@@ -50,8 +50,7 @@ async def ensure_system_objects(objects: Objects, cluster_cidr: str = DEFAULT_CI
         await _ensure(objects, "", core_v1.Namespace(metadata=meta_v1.ObjectMeta(name=name)))
         await ensure_service_account(objects, name)
     await _ensure(objects, "default", _api_service(objects.ranges))
-    if ipaddress.IPv4Address(objects.ranges.dns) in objects.ranges.cluster_ips:
-        await _ensure(objects, SYSTEM_NAMESPACE, _dns_service(objects.ranges))
+    await _ensure_dns_service(objects)
 
 
 async def _ensure_default_vpc(objects: Objects, cidr: str) -> None:
@@ -77,6 +76,15 @@ def _api_service(ranges: ServiceRanges) -> core_v1.Service:
         ports=[core_v1.ServicePort(name="https", port=443, target_port=API_PORT, protocol="TCP")],
     )
     return service
+
+
+async def _ensure_dns_service(objects: Objects) -> None:
+    if ipaddress.IPv4Address(objects.ranges.dns) not in objects.ranges.cluster_ips:
+        return
+    try:
+        await _ensure(objects, SYSTEM_NAMESPACE, _dns_service(objects.ranges))
+    except Invalid as problem:  # a cluster older than this service may have given its address away
+        log.error("pods find no service kube-dns: %s", problem.message)
 
 
 def _dns_service(ranges: ServiceRanges) -> core_v1.Service:

@@ -2,7 +2,7 @@
 
 A pod or Service is in the VPC that its label ``k3py.io/vpc`` names; one without it gets its namespace's, else
 ``default``. The label stays for good: an address hangs on it. An EndpointSlice gets its Service's. Whoever names a VPC
-needs the verb ``use`` on it; what comes from the namespace's label was admitted when the namespace got it.
+needs the verb ``use`` on it; the one that the namespace's label names was admitted when the namespace got it.
 """
 
 from collections.abc import Callable
@@ -58,7 +58,7 @@ class VpcAdmission:
             if named := new.metadata.labels.get(VPC_LABEL, ""):
                 self._admit_namespace(kind, new, named, user)
         elif isinstance(new, _Templated):
-            self._check_use(kind, new, _of_template(new), user)
+            self._check_use(kind, new, _of_template(new), user, self._label_of(namespace))
 
     def update(self, kind: Kind, new: Any, old: Any, user: User) -> None:
         """Admit a change; a client that leaves a workload's label out keeps it.
@@ -73,7 +73,7 @@ class VpcAdmission:
         elif isinstance(new, core_v1.Namespace):
             self._move_namespace(kind, new, old, user)
         elif isinstance(new, _Templated) and _of_template(new) != _of_template(old):
-            self._check_use(kind, new, _of_template(new), user)
+            self._check_use(kind, new, _of_template(new), user, self._label_of(old.metadata.namespace))
 
     def delete(self, kind: Kind, obj: Any) -> None:
         """Admit a deletion.
@@ -103,7 +103,7 @@ class VpcAdmission:
                 return  # it has its node's addresses
             named = labels[VPC_LABEL] = own or DEFAULT_VPC
         else:
-            self._check_use(kind, new, named, user)
+            self._check_use(kind, new, named, user, own)
         vpc = self._living(kind, new.metadata.name, named)
         if vpc is not None:
             self._check_admits(kind, new.metadata.name, vpc, namespace, own)
@@ -111,7 +111,7 @@ class VpcAdmission:
     def _place_slice(self, kind: Kind, namespace: str, new: discovery_v1.EndpointSlice, user: User) -> None:
         labels = new.metadata.labels
         if labels.get(VPC_LABEL):
-            self._check_use(kind, new, labels[VPC_LABEL], user)
+            self._check_use(kind, new, labels[VPC_LABEL], user, self._label_of(namespace))
             return
         service = self._store.latest("services", namespace, labels.get(SERVICE_NAME_LABEL, ""))
         labels[VPC_LABEL] = (_label(service) if service else self._label_of(namespace)) or DEFAULT_VPC
@@ -123,14 +123,14 @@ class VpcAdmission:
         if before and not labels.get(VPC_LABEL):
             labels[VPC_LABEL] = before
         elif labels.get(VPC_LABEL) != before:
-            self._check_use(kind, new, labels.get(VPC_LABEL, ""), user)
+            self._check_use(kind, new, labels.get(VPC_LABEL, ""), user, self._label_of(old.metadata.namespace))
 
     def _label_of(self, namespace: str) -> str:
         record = self._store.latest("namespaces", "", namespace)
         return _label(record) if record is not None else ""
 
-    def _check_use(self, kind: Kind, obj: Any, vpc: str, user: User) -> None:
-        if not vpc or vpc == DEFAULT_VPC or self._may_use(user, vpc):
+    def _check_use(self, kind: Kind, obj: Any, vpc: str, user: User, of_namespace: str = "") -> None:
+        if vpc in ("", DEFAULT_VPC, of_namespace) or self._may_use(user, vpc):
             return
         why = f'user "{user.name}" cannot {USE_VERB} VPC "{vpc}": that needs the verb "{USE_VERB}" on {_resource(vpc)}'
         raise forbidden(kind.plural, kind.group, obj.metadata.name, why)

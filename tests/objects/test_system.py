@@ -28,6 +28,20 @@ def test_a_cluster_begins_with_a_vpc_and_the_services_of_api_and_names():
     run(story)
 
 
+def test_an_address_that_was_given_away_stops_no_server(caplog):
+    async def story(objects):
+        system = Plain(objects, "kube-system")
+        await system.delete("Service", "kube-dns")
+        objects.clock.time += 61
+        spec = {"ports": [{"port": 80}], "clusterIP": "10.43.0.10"}
+        await Plain(objects).create("Service", metadata={"name": "first"}, spec=spec)
+        await ensure_system_objects(objects)
+        assert "pods find no service kube-dns" in caplog.text
+        assert "already allocated" in caplog.text
+
+    run(story)
+
+
 def test_ranges_are_decided_at_the_first_start(caplog):
     async def story(objects):
         with caplog.at_level(logging.WARNING):

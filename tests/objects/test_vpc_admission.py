@@ -105,8 +105,9 @@ def test_who_names_a_vpc_must_be_allowed_to_use_it():
         with pytest.raises(
             errors.Forbidden, match='user "jane" cannot use VPC "red": that needs the verb "use" on vpcs'
         ):
-            await pod(in_(plain, "reds", JANE), "c", "red")
-        assert await pod(in_(plain, "reds", JANE), "d") == "red"  # the namespace's label was admitted before
+            await pod(jane, "c", "red")
+        for name, vpc in (("d", None), ("e", "red")):  # the namespace's label was admitted before
+            assert await pod(in_(plain, "reds", JANE), name, vpc) == "red"
         with pytest.raises(errors.Forbidden, match="cannot use"):
             await namespace(in_(plain, "", JANE), "mine", **{VPC_LABEL: "red"})
         with pytest.raises(errors.Forbidden, match="cannot use"):
@@ -121,7 +122,7 @@ def test_who_names_a_vpc_must_be_allowed_to_use_it():
         made = apps_v1.Deployment()
         made.metadata.name = "d"
         made.spec.template = template(**{"app": "a", VPC_LABEL: "red"})
-        return KINDS.of(apps_v1.Deployment), "reds", made, WRITE
+        return KINDS.of(apps_v1.Deployment), "greens", made, WRITE
 
     tell(story)
 
