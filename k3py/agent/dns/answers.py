@@ -7,18 +7,12 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, ip_address
+from itertools import islice
 from typing import Final
 
 from k3py.agent.dns import wire
 from k3py.agent.dns.entries import Endpoint, Port, ServiceEntry, VpcEntry
-from k3py.agent.dns.names import (
-    Labels,
-    from_labels,
-    reverse_ipv4,
-    reverse_ipv6,
-    reverse_zone,
-    to_labels,
-)
+from k3py.agent.dns.names import BadName, Labels, from_labels, reverse_ipv4, reverse_ipv6, reverse_zone, to_labels
 from k3py.agent.dns.table import KUBE_DNS, SYSTEM, Table
 from k3py.agent.dns.wire import NOERROR, NXDOMAIN, SERVFAIL, Resource
 from k3py.model import ghost
@@ -26,6 +20,8 @@ from k3py.model import ghost
 SCHEMA_VERSION: Final = b"1.1.0"
 # Names follow pods, so they are kept for seconds only (CoreDNS' default in Kubernetes).
 TTL_SECONDS: Final = 5
+# More addresses than these fit into no message (16 bytes each in 65,535).
+ENDPOINTS_MAX: Final = 4096
 # ExternalNames that lead to ExternalNames: a chain is somebody's mistake, a ring as well.
 ALIASES_MAX: Final = 4
 PROTOCOLS: Final = (b"_tcp", b"_udp", b"_sctp")
@@ -66,7 +62,12 @@ class Names:
 
     def find(self, vpc: VpcEntry, name: bytes, kind: int) -> Answer | None:
         """What ``vpc`` sees under a wire name; None for a name that is not the cluster's to answer."""
-        labels = to_labels(name)
+        try:
+            return self._find(vpc, to_labels(name), kind)
+        except BadName:  # names of ours that are too long together with a long domain
+            return Answer(SERVFAIL)
+
+    def _find(self, vpc: VpcEntry, labels: Labels, kind: int) -> Answer | None:
         if labels[-len(self._domain) :] == self._domain:
             return self._in_domain(vpc, labels[: -len(self._domain)], kind)
         if labels[-1:] == (b"arpa",):
@@ -151,7 +152,7 @@ class Names:
 
     def _addresses(self, vpc: VpcEntry, service: ServiceEntry) -> list[Resource]:
         if service.headless:
-            return self._records(vpc, service, list(self._ready(service)))
+            return self._records(vpc, service, list(islice(self._ready(service), ENDPOINTS_MAX)))
         return self._records(vpc, service, [Endpoint(each, "", True) for each in service.addresses])
 
     def _ready(self, service: ServiceEntry) -> Iterator[Endpoint]:
@@ -178,7 +179,7 @@ class Names:
             return self._nothing(NXDOMAIN)
         targets: dict[bytes, list[Endpoint]] = {}
         found: dict[bytes, None] = {}
-        for target, number, endpoint in self._served(service, protocol, port):
+        for target, number, endpoint in islice(self._served(service, protocol, port), ENDPOINTS_MAX):
             found[_SRV.pack(0, 0, number) + target] = None
             targets.setdefault(target, []).append(endpoint)
         if not found:

@@ -5,6 +5,7 @@ lifetimes are remembered, and its OPT record, which belongs to one hop only, is 
 """
 
 import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,8 +21,6 @@ _FIXED: Final = struct.Struct("!HHIH")
 _TTL: Final = struct.Struct("!I")
 _OPCODE: Final = 0x7800
 _RCODE: Final = 0x000F
-# A plain OPT record has 11 bytes.
-_OPT_SIZE: Final = 11
 
 
 class BadAnswer(Exception):
@@ -85,49 +84,64 @@ def read_answer(data: bytes, question: bytes) -> Foreign:
     rcode, truncated = flags & _RCODE, bool(flags & wire.TRUNCATED)
     if questions == 0:
         return Foreign(rcode, False, (0, 0, 0), b"", (), 0, frozenset())
-    start = offset = HEADER_SIZE + len(question)
-    ttls: list[int] = []
-    least = negative = LIFETIME_SECONDS_MAX
-    has_soa = False
-    types: set[int] = set()
-    kept = [0, 0, 0]
-    end = 0
+    start = HEADER_SIZE + len(question)
+    try:
+        records = list(_records(data, start, counts))
+    except BadAnswer:
+        if truncated:  # it may be cut anywhere, and is asked for again
+            return Foreign(rcode, True, (0, 0, 0), b"", (), 0, frozenset())
+        raise
+    # The OPT record is the last one that is kept: behind it are only additional ones, which may be left out.
+    last = next((place for place, each in enumerate(records) if each.type == wire.OPT), len(records))
+    if last < len(records):
+        rcode |= (records[last].ttl >> 24) << 4
+    end = records[last].begin if last < len(records) else records[-1].end if records else start
+    kept = records[:last]
+    types = frozenset(each.type for each in kept if each.section == 0)
+    lifetime = 0 if truncated else _lifetime(data, rcode, kept, types)
+    ttls = tuple(each.fixed + 4 - start for each in kept)
+    sections = [each.section for each in kept]
+    counted = (sections.count(0), sections.count(1), sections.count(2))
+    return Foreign(rcode, truncated, counted, data[start:end], ttls, lifetime, types)
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """Where a record begins and ends, and where its fixed part stands."""
+
+    section: int
+    begin: int
+    fixed: int
+    end: int
+    type: int
+    ttl: int
+
+
+def _records(data: bytes, offset: int, counts: Sequence[int]) -> Iterator[_Record]:
     for section, count in enumerate(counts):
         for _ in range(count):
             fixed = skip_name(data, offset)
             if fixed < 0 or len(data) < fixed + 10:
-                if truncated:
-                    return Foreign(rcode, True, (0, 0, 0), b"", (), 0, frozenset())
                 raise BadAnswer(f"a record at byte {offset} is cut off")
             kind, rclass, ttl, length = _FIXED.unpack_from(data, fixed)
             begin, offset = offset, fixed + 10 + length
             if offset > len(data):
                 raise BadAnswer(f"the data of a record at byte {begin} are cut off")
-            if kind == wire.OPT:
-                rcode |= (ttl >> 24) << 4
-                end = begin
-                continue
-            if rclass != wire.IN:
+            if kind != wire.OPT and rclass != wire.IN:
                 raise BadAnswer(f"a record is of class {rclass}")
-            if end:
-                continue  # records behind the OPT: only additional ones, which may be left out
-            ttl = ttl if ttl < 2**31 else 0  # RFC 2181, section 8
-            ttls.append(fixed + 4 - start)
-            kept[section] += 1
-            if section == 0:
-                types.add(kind)
-            if section == 1 and kind == wire.SOA and length >= 22:
-                has_soa = True
-                negative = min(negative, ttl, _TTL.unpack_from(data, offset - 4)[0])
-            least = min(least, ttl)
-    body = data[start : end or offset]
-    lifetime = 0
-    if rcode == NOERROR and kept[0] and types != {wire.CNAME}:
-        lifetime = least
-    elif rcode in (NOERROR, NXDOMAIN) and has_soa:
-        lifetime = min(least, negative)
-    lifetime = 0 if truncated else lifetime
-    return Foreign(rcode, truncated, (kept[0], kept[1], kept[2]), body, tuple(ttls), lifetime, frozenset(types))
+            yield _Record(section, begin, fixed, offset, kind, ttl)
+
+
+def _lifetime(data: bytes, rcode: int, records: Sequence[_Record], types: frozenset[int]) -> int:
+    """For how many seconds an answer may be kept: as its shortest record; a negative one as its SOA says (RFC 2308)."""
+    # RFC 2181, section 8: a TTL with its highest bit set counts as 0.
+    least = min([LIFETIME_SECONDS_MAX, *(each.ttl if each.ttl < 2**31 else 0 for each in records)])
+    if rcode == NOERROR and types and types != {wire.CNAME}:
+        return least
+    zones = [each for each in records if each.section == 1 and each.type == wire.SOA and each.end - each.fixed >= 32]
+    if rcode in (NOERROR, NXDOMAIN) and zones:
+        return min([least, *(int(_TTL.unpack_from(data, each.end - 4)[0]) for each in zones)])
+    return 0
 
 
 def render(foreign: Foreign, query: Query, size_max: int, elapsed: int, ttl_least: int = 0) -> bytes:

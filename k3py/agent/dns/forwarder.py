@@ -49,6 +49,7 @@ class Forwarder:
         self._cache = Cache()
         self._in_flight: dict[Question, asyncio.Task[Foreign | None]] = {}
         self._penalties: dict[Server, float] = {}
+        self._failing: set[tuple[Server, ...]] = set()
         self._tasks = Tasks()
 
     async def stop(self) -> None:
@@ -96,12 +97,23 @@ class Forwarder:
                 continue
             if answer.rcode in (wire.NOERROR, wire.NXDOMAIN):
                 self._penalties.pop(server, None)
+                if question.servers in self._failing:
+                    self._failing.discard(question.servers)
+                    log.info("names outside the cluster are answered again by %s", server[0])
                 self._cache.put(question, answer, self._clock.monotonic())
                 return answer
             refusal = refusal or answer
+        if refusal is None:
+            self._say_failing(question.servers)
         self._cache.put_failure(question, self._clock.monotonic())
         # An old answer is better than a refusal.
         return refusal if self._cache.stale(question, self._clock.monotonic()) is None else None
+
+    def _say_failing(self, servers: tuple[Server, ...]) -> None:
+        """Once, until they answer again."""
+        if servers not in self._failing and len(self._failing) < PENALTIES_MAX:
+            self._failing.add(servers)
+            log.warning("cannot resolve names outside the cluster: no answer from %s", ", ".join(s[0] for s in servers))
 
     async def _ask_one(self, server: Server, question: Question) -> Foreign:
         answer = await self._send(server, question, edns=True, tcp=False)

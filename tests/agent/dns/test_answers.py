@@ -1,5 +1,6 @@
 """Names of services and pods, as Kubernetes' specification 1.1.0 wants them, and per VPC."""
 
+import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
@@ -215,6 +216,23 @@ def test_an_external_name_is_asked_elsewhere_behind_its_alias() -> None:
     wanted = forwarded(Responder(everything()), "far.default.svc.cluster.local")
     assert wanted.name == b"\3www\7example\3com\0"
     assert [each.rdata for each in wanted.alias] == [b"\3www\7example\3com\0"]
+
+
+def test_names_that_are_too_long_with_a_long_domain_are_a_failure() -> None:
+    long = "x" * 63
+    made = table(service(long, "None", namespace=long), endpoints(long, ("10.42.0.5", long, True), namespace=long))
+    assert says(ask(Responder(made), "5.0.42.10.in-addr.arpa", "PTR")) != ["SERVFAIL"]
+    assert says(ask(Responder(made, domain=f"{long}.example"), "5.0.42.10.in-addr.arpa", "PTR")) == ["SERVFAIL"]
+
+
+def test_more_endpoints_than_a_message_holds_are_cut_by_tcp_as_well() -> None:
+    made = table(service("db", "None"))
+    for number in range(45):
+        found = [(f"10.42.{number}.{host}", "", True) for host in range(100)]
+        put(made, endpoints("db", *found, name=f"db-{number}"))
+    answer = ask(Responder(made), DB, tcp=True)
+    assert answer.flags & dns.flags.TC
+    assert 4000 < len(says(answer)) <= 4096
 
 
 # --- VPCs

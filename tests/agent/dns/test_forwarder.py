@@ -1,6 +1,7 @@
 """Other names: asked in turn, once at a time, kept as long as they hold, and a while longer when nobody answers."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 
@@ -239,6 +240,36 @@ def test_nobody_to_ask_is_a_failure() -> None:
     async def story(made: Forwarder, servers: Servers) -> None:
         found = await made.ask(Question((), from_text("www.example.com"), wire.A))
         assert found.foreign is None
+
+    play(story)
+
+
+def test_an_outage_is_said_once_and_so_is_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="k3py.agent.dns.forwarder")
+
+    async def story(made: Forwarder, servers: Servers) -> None:
+        servers.silent = {ONE[0]}
+        for number in range(5):
+            await text(made, about(f"n{number}.example.com"))
+        servers.silent = set()
+        for number in range(10, 15):
+            await text(made, about(f"n{number}.example.com"))
+
+    play(story)
+    assert [each.getMessage() for each in caplog.records] == [
+        "cannot resolve names outside the cluster: no answer from 192.0.2.53",
+        "names outside the cluster are answered again by 192.0.2.53",
+    ]
+
+
+def test_failing_servers_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarder, "PENALTIES_MAX", 4)
+
+    async def story(made: Forwarder, servers: Servers) -> None:
+        servers.silent = {f"192.0.2.{number}" for number in range(20)}
+        await asyncio.gather(*(made.ask(about("x.org", wire.A, (f"192.0.2.{n}", 53))) for n in range(20)))
+        assert len(made._penalties) == 4
+        assert len(made._failing) == 4
 
     play(story)
 

@@ -274,6 +274,39 @@ def test_connections_have_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     play(story)
 
 
+def test_all_connections_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp_module, "CONNECTIONS_MAX", 1)
+
+    async def story(world: World) -> None:
+        first = await asyncio.open_connection("127.0.0.1", world.ports["127.0.0.1"])
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.ports["127.0.0.1"])
+        with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+            await reader.readexactly(1)
+        writer.close()
+        first[1].close()
+
+    play(story)
+
+
+def test_a_connection_has_a_bounded_number_of_open_questions(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(world: World) -> None:
+        world.outside.delay = asyncio.Event()
+        _, writer = await asyncio.open_connection("127.0.0.1", world.ports["127.0.0.1"])
+        for number in range(2 * tcp_module.PIPELINE_MAX):
+            query = dns.message.make_query(f"n{number}.example.com", "A").to_wire()
+            writer.write(struct.pack("!H", len(query)) + query)
+        while len(world.outside.asked) < tcp_module.PIPELINE_MAX:
+            await asyncio.sleep(0)
+        assert says(await world.ask(WEB)) == [f"{WEB} A 10.43.0.80"]
+        assert len(world.outside.asked) == world.server._waiting_count == tcp_module.PIPELINE_MAX
+        world.outside.delay.set()
+        while len(world.outside.asked) < 2 * tcp_module.PIPELINE_MAX:
+            await asyncio.sleep(0)
+        writer.close()
+
+    play(story)
+
+
 def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tcp_module, "IDLE_SECONDS", 0.05)
 
@@ -286,8 +319,9 @@ def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     play(story)
 
 
-def test_one_pod_does_not_take_all_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "WAITING_PER_SOURCE_MAX", 3)
+@pytest.mark.parametrize("bound", ["WAITING_PER_SOURCE_MAX", "WAITING_MAX"])
+def test_places_for_waiting_are_bounded(monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    monkeypatch.setattr(server_module, bound, 3)
 
     async def story(world: World) -> None:
         messages = await asyncio.gather(*(world.ask(f"n{number}.example.com") for number in range(30)))

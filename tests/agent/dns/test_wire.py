@@ -36,7 +36,7 @@ def read(data: bytes | None) -> dns.message.Message:
 
 
 @given(st.binary(max_size=600))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_bytes_are_answered_or_dropped(data: bytes) -> None:
     found = responder().decide(data, HERE)
     if isinstance(found, bytes):
@@ -50,7 +50,7 @@ VALID = dns.message.make_query(WEB, "A", use_edns=0).to_wire()
 
 
 @given(st.lists(st.tuples(st.integers(0, len(VALID) - 1), st.integers(0, 255)), max_size=4), st.integers(0, len(VALID)))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_query_with_a_few_wrong_bytes_does_no_harm(changes: list[tuple[int, int]], cut: int) -> None:
     data = bytearray(VALID)
     for place, value in changes:

@@ -78,13 +78,15 @@ class Servers:
 
 
 class LoopbackServer(asyncio.DatagramProtocol):
-    """A name server on 127.0.0.1, UDP and TCP on one port."""
+    """A name server on 127.0.0.1, UDP and TCP on one port. With ``delay`` it answers when that is set."""
 
     def __init__(self, records: Records) -> None:
         self.records = records
         self.asked: list[str] = []
         self.ports: set[int] = set()
         self.port = 0
+        self.delay: asyncio.Event | None = None
+        self._late: set[asyncio.Task[None]] = set()
 
     async def start(self) -> "LoopbackServer":
         loop = asyncio.get_running_loop()
@@ -101,6 +103,18 @@ class LoopbackServer(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self.asked.append("udp")
         self.ports.add(addr[1])
+        if self.delay is None or self.delay.is_set():
+            self._send(data, addr)
+            return
+        task = asyncio.get_running_loop().create_task(self._send_later(self.delay, data, addr))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _send_later(self, delay: asyncio.Event, data: bytes, addr: tuple[str, int]) -> None:
+        await delay.wait()
+        self._send(data, addr)
+
+    def _send(self, data: bytes, addr: tuple[str, int]) -> None:
         # What somebody guesses comes first, and is passed over.
         self._transport.sendto(bytes((data[0] ^ 1,)) + respond(data, self.records)[1:], addr)
         self._transport.sendto(b"", addr)
