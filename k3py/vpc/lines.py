@@ -8,7 +8,7 @@ from k3py.model import vpc_socket as messages
 from k3py.model.vpc_socket import LINE_BYTES_MAX, Answer, AnyRequest, Refusal
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
-_decoder: Final = msgspec.json.Decoder(AnyRequest)
+_decoder: Final[msgspec.json.Decoder[AnyRequest]] = msgspec.json.Decoder(AnyRequest)
 
 
 class _Head(msgspec.Struct):

@@ -5,6 +5,7 @@ to the disk the next one collects. The server's objects are written behind them,
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -86,8 +87,11 @@ class Records:
         """Write what waits and let go of the log. May be called twice."""
         task, self._task = self._task, None
         if task is not None:
-            while (self._own or self._waiters or self._cached) and not self.failure:
+            with contextlib.suppress(LogFailed):
+                # Also waits for the batch that is on its way.
                 await self.put([])
+                while self._own or self._waiters or self._cached:
+                    await self.put([])
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         await self._log.close()

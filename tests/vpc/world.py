@@ -31,6 +31,8 @@ T = TypeVar("T")
 Step = Callable[[str], Coroutine[Any, Any, None]]
 NODE = "n1"
 CLUSTER = 0xC0FFEE
+# What is answered too early shows.
+WRITE_SECONDS = 0.02
 EGRESS = IPv4Network("100.64.0.0/20")
 
 
@@ -50,6 +52,7 @@ class FakeKernel:
         self.inside = 0
         self.inside_most = 0
         self.seconds = 0.0
+        self.converge_seconds = 0.0
 
     @property
     def pod_uids(self) -> set[str]:
@@ -69,6 +72,7 @@ class FakeNode:
         await self._step("before converging")
         if kernel.broken:
             raise NetworkProblem("KernelRefused", kernel.broken)
+        await asyncio.sleep(kernel.converge_seconds)
         problems = {}
         kernel.wanted = wanted
         for uid in set(kernel.pods) - set(wanted.pods):
@@ -148,6 +152,7 @@ class SteppingLog(MemoryLog):
 
     async def write(self, rows: Sequence[Put], sequence: int) -> None:
         await self._step("before writing")
+        await asyncio.sleep(WRITE_SECONDS)
         await super().write(rows, sequence)
         await self._step("after writing")
 
@@ -155,8 +160,8 @@ class SteppingLog(MemoryLog):
 class SteppingCluster:
     """A client of the cluster that tells of each creation and deletion."""
 
-    def __init__(self, cluster: Cluster, step: Step) -> None:
-        self._cluster, self._step = cluster, step
+    def __init__(self, cluster: Cluster, kernel: FakeKernel, step: Step) -> None:
+        self._cluster, self._kernel, self._step = cluster, kernel, step
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cluster, name)
@@ -166,6 +171,14 @@ class SteppingCluster:
         made = await self._cluster.create(obj)
         await self._step("after creating")
         return made
+
+    async def delete(self, kind: Any, name: str, uid: str = "") -> None:
+        await self._step("before deleting")
+        assert self._kernel.wanted is not None
+        held = {str(cidr.network_address).replace(".", "-") for _, cidr in self._kernel.wanted.blocks}
+        assert not any(name.endswith(f"-{each}") for each in held), "out of the kernel first"
+        await self._cluster.delete(kind, name, uid=uid)
+        await self._step("after deleting")
 
 
 class World:
@@ -213,7 +226,7 @@ class World:
         )
         await self.daemon.start()
         if follow:
-            self.daemon.follow(SteppingCluster(self.cluster, self.step))  # type: ignore[arg-type]
+            self.daemon.follow(SteppingCluster(self.cluster, self.kernel, self.step))  # type: ignore[arg-type]
         return self.daemon
 
     async def ready(self, **options: Any) -> VpcDaemon:
