@@ -8,7 +8,7 @@ endpoints cost tens of megabytes, not hundreds.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 from k3py.agent.dns.entries import Key, Port, ServiceEntry, SliceEntry, VpcEntry
@@ -138,6 +138,15 @@ class Table:
         """All slices as they were put."""
         for slices in self._slices.values():
             yield from slices.values()
+
+    def dns_addresses(self) -> tuple[str, ...]:
+        """The Ghost addresses, plain and native, where the cluster's pods ask; none while no VPC is known."""
+        service = self._system.get(KUBE_DNS)
+        clusters = [each.cluster for each in self._vpcs.values()]
+        if service is None or not clusters:
+            return ()
+        ipv4 = IPv4Address(service.addresses[0])
+        return tuple(str(ghost.Ghost(clusters[0], ghost.SYSTEM_VPC, ipv4, native)) for native in (False, True))
 
     def vpc(self, number: int) -> VpcEntry | None:
         """The VPC with this id."""
