@@ -22,8 +22,8 @@ POLL_SECONDS: Final = 20.0
 AGAIN_SECONDS: Final = 1.0
 
 
-def follow_drops(uids: Collection[str], seconds: float | None, *, chatter: bool, as_json: bool) -> None:
-    """Print drops of these pods (none: of all) from now on, for so many seconds or until interrupted.
+def follow_drops(uids: Collection[str], after: int, seconds: float | None, *, chatter: bool, as_json: bool) -> None:
+    """Print drops of these pods (none: of all) numbered above ``after``, for so many seconds or until interrupted.
 
     ``chatter``: as ``vpc_text.shown_drops``.
 
@@ -35,12 +35,10 @@ def follow_drops(uids: Collection[str], seconds: float | None, *, chatter: bool,
     deadline = None if seconds is None else time.monotonic() + seconds
     printer = _Printer(frozenset(uids), chatter=chatter, as_json=as_json)
     with failures():
-        asyncio.run(_follow(printer, deadline))
+        asyncio.run(_follow(printer, after, deadline))
 
 
-async def _follow(printer: "_Printer", deadline: float | None) -> None:
-    # What is kept from before is passed over: it is not what happens.
-    last = max((each.number for each in (await _trace(0, 0.0, "")).events), default=0)
+async def _follow(printer: "_Printer", last: int, deadline: float | None) -> None:
     while (left := _left(deadline)) > 0:
         try:
             traced = await _trace(last, left, printer.only)

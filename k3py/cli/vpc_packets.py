@@ -79,6 +79,8 @@ def trace(
     place = namespace or _own_namespace()
     reachable = True
     uids: set[str] = set()
+    # What is kept from before is passed over: it is not what happens. Asked first, so that nothing is missed after it.
+    last = max((each.number for each in ask(lambda client: client.trace()).events), default=0) if follow else 0
     if pod:
         sender, receiver, found = ask(lambda client: _check(client, pod, destination, place))
         uids = {sender, receiver} - {""}
@@ -88,7 +90,7 @@ def trace(
     if follow:
         from k3py.cli.vpc_follow import follow_drops
 
-        follow_drops(uids, seconds, chatter=chatter, as_json=as_json)
+        follow_drops(uids, last, seconds, chatter=chatter, as_json=as_json)
     elif not destination:
         kept = ask(lambda client: client.trace(0, 0.0, next(iter(uids), "")))
         _print_drops(shown_drops(kept.events, uids, chatter=chatter), as_json=as_json)
