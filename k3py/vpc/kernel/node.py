@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -28,6 +29,8 @@ from k3py.vpc.wanted import NODE_POD, NodeConfig, Wanted
 T = TypeVar("T")
 # What no message tells of (pins, map entries, rules, sysctls) is looked at this often.
 RECHECK_SECONDS: Final = 10.0
+# Somebody who undoes what we do is not fought with all the machine's power.
+REPAIR_PAUSE_SECONDS: Final = 0.05
 # Requests that work on the kernel at the same time; more wait.
 WORKERS_MAX: Final = 8
 
@@ -65,6 +68,7 @@ class KernelNode:
         self._wanted: Wanted | None = None
         self._devices: dict[str, str] = {}
         self._settled = False
+        self._node_ports: tuple[DnatRule, ...] = ()
         self._attaching: set[str] = set()
         self._suspects: set[str] = set()
         self._look: Callable[[Wanted], Any] | None = None
@@ -84,6 +88,7 @@ class KernelNode:
         except BaseException:
             self._workers.shutdown(wait=False)
             raise
+        self._engine.node_ports = self._node_ports
         if self._on_drop:
             self._events = Events(self._engine.events, self._on_drop)
         self._watch = Watch(self._noticed, self._lost)
@@ -142,9 +147,10 @@ class KernelNode:
 
     def set_node_ports(self, rules: Sequence[DnatRule]) -> None:
         """These are the services' ports on the node from now on; written soon, without waiting."""
-        engine = self._running()
-        engine.node_ports = tuple(rules)
-        self._ask(engine.write_rules)
+        self._node_ports = tuple(rules)
+        if self._engine:
+            self._engine.node_ports = self._node_ports
+            self._ask(self._engine.write_rules)
 
     async def recheck(self) -> None:
         """Look at what no message tells of, and repair it. Raises NetworkProblem."""
@@ -179,7 +185,15 @@ class KernelNode:
         return self._engine
 
     async def _work(self, work: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._workers, work, *arguments)
+        """In a thread. Who is cancelled waits for it still: the kernel is not left to two at a time."""
+        working = asyncio.get_running_loop().run_in_executor(self._workers, work, *arguments)
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            while not working.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([working])
+            raise
 
     def _noticed(self, message: Any) -> None:
         found = notice(self._config, self._devices, message)
@@ -218,6 +232,7 @@ class KernelNode:
                 async with self._locks.everything():
                     await self._attempt(look, self._wanted or wanted)
             await asyncio.gather(*(self._repair_pod(uid) for uid in sorted(uids)))
+            await asyncio.sleep(REPAIR_PAUSE_SECONDS)
 
     async def _repair_pod(self, uid: str) -> None:
         async with self._locks.pod(uid):

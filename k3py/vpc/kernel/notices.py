@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from k3py.vpc.kernel.names import node_end
 from k3py.vpc.kernel.values import ROUTE_PROTOCOL
 from k3py.vpc.wanted import NodeConfig
 
@@ -41,5 +42,7 @@ def _link(config: NodeConfig, devices: Iterable[str], message: Any, gone: bool) 
     name = message.get("ifname") or ""
     if name not in devices:
         return None
-    changed = not message["flags"] & _UP or message.get("group") != config.group or message.get("mtu") != config.mtu
+    changed = not message["flags"] & _UP
+    if name != node_end(config):
+        changed |= message.get("group") != config.group or message.get("mtu") != config.mtu
     return Notice(name, message["index"]) if gone or changed else None

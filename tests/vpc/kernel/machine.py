@@ -45,10 +45,10 @@ def node_pod() -> PodNetwork:
     return PodNetwork(NODE_POD, DEFAULT.id, NODE_IPV4)
 
 
-def wanted(*pods: PodNetwork, vpcs: tuple[VpcNetwork, ...] = (DEFAULT, TWIN, CLOSED)) -> Wanted:
+def wanted(*pods: PodNetwork, vpcs: tuple[VpcNetwork, ...] = (DEFAULT, TWIN, CLOSED), cluster: int = CLUSTER) -> Wanted:
     """What the state side would say of these pods."""
     return Wanted(
-        CLUSTER,
+        cluster,
         IPv4Network("10.43.0.0/16"),
         MappingProxyType({each.id: each for each in vpcs}),
         frozenset({(DEFAULT.id, BLOCK)}),
@@ -77,6 +77,7 @@ class Machine:
     undo: ExitStack
     node: KernelNode
     services: "Joined"
+    drops: list[bytes]
     pods: dict[str, PodNetwork] = field(default_factory=dict)
 
     def namespace(self, name: str) -> Path:
@@ -148,10 +149,10 @@ def on_a_machine(
         asyncio.run(tell())
 
     async def tell() -> None:
-        services = Joined()
-        node = KernelNode(config, folder / "state", bpffs=place, services=services)
+        services, drops = Joined(), list[bytes]()
+        node = KernelNode(config, folder / "state", bpffs=place, services=services, on_drop=drops.append)
         with ExitStack() as undo:
-            machine = Machine(folder, place, undo, node, services)
+            machine = Machine(folder, place, undo, node, services, drops)
             try:
                 if start:
                     await node.start()

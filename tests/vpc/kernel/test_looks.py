@@ -19,6 +19,7 @@ BASE = b"these objects"
 RIGHT = {"pod": Programs(5, 5, layout.programs_mark(BASE, layout.pod_settings(NOW, POD)))}
 LOCAL = {entries.local_key(POD): entries.local_pod(POD, 5)}
 
+OTHER_END = {"event": "RTM_NEWLINK", "ifname": names.node_end(CONFIG), "index": 6, "flags": 1, "mtu": 1472}
 LINK = {"event": "RTM_NEWLINK", "ifname": DEVICE, "index": 5, "flags": 1, "group": CONFIG.group, "mtu": CONFIG.mtu}
 ROUTE = {"event": "RTM_DELROUTE", "proto": ROUTE_PROTOCOL, "priority": CONFIG.group, "oif": 5}
 ADDRESS = {"event": "RTM_DELADDR", "index": 1, "IFA_RT_PRIORITY": CONFIG.group}
@@ -33,6 +34,8 @@ ADDRESS = {"event": "RTM_DELADDR", "index": 1, "IFA_RT_PRIORITY": CONFIG.group}
         ({**LINK, "mtu": 9000}, Notice(DEVICE, 5)),
         ({**LINK, "event": "RTM_DELLINK"}, Notice(DEVICE, 5)),
         ({**LINK, "event": "RTM_DELLINK", "ifname": "eth0"}, None),
+        (OTHER_END, None),
+        ({**OTHER_END, "flags": 0}, Notice(names.node_end(CONFIG), 6)),
         (ROUTE, Notice(index=5)),
         ({**ROUTE, "oif": 1}, Notice()),
         ({**ROUTE, "oif": None}, Notice()),
@@ -46,7 +49,7 @@ ADDRESS = {"event": "RTM_DELADDR", "index": 1, "IFA_RT_PRIORITY": CONFIG.group}
     ],
 )
 def test_notices(message: dict[str, Any], expected: Notice | None):
-    assert notice(CONFIG, {DEVICE}, message) == expected
+    assert notice(CONFIG, {DEVICE, names.node_end(CONFIG)}, message) == expected
 
 
 @pytest.mark.parametrize(

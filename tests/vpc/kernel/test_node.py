@@ -1,22 +1,28 @@
 """Pods on a real kernel, each test on a machine of its own."""
 
+import asyncio
 import socket
-from ipaddress import IPv4Address
+import time
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
 
-from k3py.vpc.bpf.abi import Direction, Outcome
+from k3py.model.ghost import Ghost
+from k3py.vpc.bpf.abi import Direction, Event, Outcome
 from k3py.vpc.kernel import namespaces
+from k3py.vpc.kernel.node import KernelNode
 from k3py.vpc.kernel.ruleset import DnatRule
 from k3py.vpc.ports import NetworkProblem
-from k3py.vpc.wanted import HostPort, PodNetwork, Protocol
+from k3py.vpc.wanted import HostPort, NodeConfig, PodNetwork, Protocol
 from tests.vpc.kernel.machine import (
     CLOSED,
     DEFAULT,
     INSTANCE,
     NODE_IPV4,
     OUTSIDE,
+    TIMEOUT_SECONDS,
     TWIN,
     UPLINK,
     Machine,
@@ -183,5 +189,79 @@ def test_what_cannot_be_connected_is_named_and_the_others_are_connected(tmp_path
         assert ping("", "10.42.0.3")
         with pytest.raises(NetworkProblem, match="no network namespace"):
             await machine.node.attach(wanted(node_pod(), pod, gone), "gone")
+
+    on_a_machine(tmp_path, story)
+
+
+def test_a_dropped_packet_is_told_of(tmp_path):
+    async def story(machine: Machine) -> None:
+        pod = machine.pod("pod", "10.42.0.3")
+        assert await machine.node.converge(wanted(pod)) == {}
+        assert not await asyncio.to_thread(ping, pod.netns, "100.64.0.9")
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not machine.drops:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        event = Event.from_buffer_copy(machine.drops[0])
+        assert event.outcome == Outcome.DROP_ROUTE_DENIED
+        assert event.ifindex == machine.node.ifindex("pod") != 0
+        assert machine.node.ifindex("nobody") == 0
+        assert machine.node.counters("nobody") == {}
+
+    on_a_machine(tmp_path, story)
+
+
+def test_a_pod_whose_namespace_has_no_ipv6_goes_on_with_ipv4(tmp_path):
+    async def story(machine: Machine) -> None:
+        pod = machine.pod("pod", "10.42.0.3")
+        off = [Path("/proc/sys/net/ipv6/conf", each, "disable_ipv6") for each in ("all", "default")]
+        namespaces.inside(Path(pod.netns), lambda: [each.write_text("1") for each in off])
+        assert await machine.node.converge(wanted(node_pod(), pod)) == {}
+        assert ping("", "10.42.0.3")
+        assert ping("", ghost(pod))
+        assert not ping("", ghost(pod, native=True))
+
+    on_a_machine(tmp_path, story)
+
+
+def test_two_clusters_share_a_host(tmp_path):
+    async def story(machine: Machine) -> None:
+        config = NodeConfig("0ddba115", "n2", IPv4Network("100.64.64.0/18"), host_access=False)
+        second = KernelNode(config, tmp_path / "state2", bpffs=machine.bpffs)
+        await second.start()
+        ours, theirs = machine.pod("ours", "10.42.0.3"), machine.pod("theirs", "10.42.0.3")
+        theirs = replace(theirs, outside_ipv4=IPv4Address("100.64.64.2"), outside_native_ipv4=None)
+        try:
+            assert await machine.node.converge(wanted(node_pod(), ours)) == {}
+            assert await second.converge(wanted(theirs, cluster=7)) == {}
+            assert await machine.node.converge(wanted(node_pod(), ours)) == {}
+            their_ghost = str(Ghost(7, theirs.vpc, theirs.ipv4))
+            assert ping("", ghost(ours))
+            assert ping("", their_ghost)
+            assert not ping(ours.netns, "100.64.64.2")
+            assert not ping(ours.netns, str(Ghost(7, theirs.vpc, theirs.ipv4, native=True)))
+        finally:
+            await second.remove_all()
+        assert ping("", ghost(ours))
+        assert not ping("", their_ghost)
+        assert "0ddb" not in run("nft", "list", "ruleset") + run("ip", "link") + run("ip", "-6", "route")
+        await machine.node.recheck()
+        assert ping("", "10.42.0.3")
+
+    on_a_machine(tmp_path, story)
+
+
+def test_an_attach_that_nobody_waits_for_is_finished_before_the_next_begins(tmp_path):
+    async def story(machine: Machine) -> None:
+        pod = machine.pod("pod", "10.42.0.3")
+        assert await machine.node.converge(wanted(node_pod())) == {}
+        for _ in range(3):
+            attaching = asyncio.create_task(machine.node.attach(wanted(node_pod(), pod), "pod"))
+            await asyncio.sleep(0.01)
+            attaching.cancel()
+            await asyncio.gather(attaching, return_exceptions=True)
+            await machine.node.attach(wanted(node_pod(), pod), "pod")
+            assert ping("", "10.42.0.3")
+            await machine.node.detach(wanted(node_pod()), "pod")
 
     on_a_machine(tmp_path, story)

@@ -2,6 +2,7 @@
 
 from ipaddress import IPv4Address
 
+from k3py.vpc.kernel.names import node_group
 from k3py.vpc.kernel.ruleset import TARGETS_MAX, DnatRule, removal, ruleset
 from k3py.vpc.wanted import HostPort, NodeConfig, PodNetwork, Protocol
 from tests.vpc.bpf.kernel_objects import in_network_namespace
@@ -54,6 +55,13 @@ def test_the_host_guards_the_ranges_that_it_routes_itself():
     assert "ip daddr 10.42.0.0/16 drop" in lines(ruleset(CONFIG, wanted()))
     alone = NodeConfig(INSTANCE, "n1", CONFIG.egress_range, host_access=False)
     assert "ip daddr 10.42.0.0/16 drop" not in lines(ruleset(alone, wanted()))
+
+
+def test_second_lines():
+    """Programs and routes close these ways already; a live test would not miss the rules."""
+    text = lines(ruleset(CONFIG, wanted()))
+    assert f"oifgroup {node_group(CONFIG)} drop" in text
+    assert "ip daddr 100.64.0.0/18 ct state new ct status & dnat == 0 drop" in text
 
 
 def test_the_kernel_takes_everything_that_can_be_written(tmp_path):
