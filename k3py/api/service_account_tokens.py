@@ -88,6 +88,11 @@ def _is_over(record: Record, now: float) -> bool:
     return stamp is not None and parse_rfc3339(stamp) + DELETED_SECONDS_MAX < now
 
 
+def account_groups(namespace: str) -> tuple[str, str]:
+    """The groups that all service accounts of a namespace are in."""
+    return ACCOUNTS_GROUP, f"{ACCOUNTS_GROUP}:{namespace}"
+
+
 def user_of(claims: Claims) -> User:
     """The user that a token stands for, as Kubernetes describes it."""
     about = claims.kubernetes
@@ -97,5 +102,4 @@ def user_of(claims: Claims) -> User:
             extra[f"{_EXTRA}{name}-name"] = [bound.name]
             if bound.uid:
                 extra[f"{_EXTRA}{name}-uid"] = [bound.uid]
-    groups = (ACCOUNTS_GROUP, f"{ACCOUNTS_GROUP}:{about.namespace}")
-    return User(claims.sub, groups, about.serviceaccount.uid, extra)
+    return User(claims.sub, account_groups(about.namespace), about.serviceaccount.uid, extra)

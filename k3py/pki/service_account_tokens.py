@@ -57,6 +57,13 @@ def subject(namespace: str, name: str) -> str:
     return f"{SUBJECT_PREFIX}{namespace}:{name}"
 
 
+def split_subject(text: str) -> tuple[str, str] | None:
+    """Namespace and name of the service account that a user's name stands for; None when it is no such name."""
+    namespace, separator, name = text.removeprefix(SUBJECT_PREFIX).partition(":")
+    is_account = text.startswith(SUBJECT_PREFIX) and separator and namespace and name and ":" not in name
+    return (namespace, name) if is_account else None
+
+
 def make_claims(about: Kubernetes, audiences: Sequence[str], now: float, lifetime_seconds: int, jti: str) -> Claims:
     """The claims of a new token. ``now`` in seconds since 1970; ``jti`` is unique."""
     issued = int(now)

@@ -34,6 +34,17 @@ def test_without_the_headers_everybody_is_themselves() -> None:
         ({"user": "joe", "group": AUTHENTICATED}, User("joe", (AUTHENTICATED,))),
         ({"user": "joe", "uid": "7"}, User("joe", (AUTHENTICATED,), "7")),
         ({"user": "joe", "extra_scopes": "read"}, User("joe", (AUTHENTICATED,), extra={"scopes": ("read",)})),
+        (
+            {"user": "system:serviceaccount:shop:robot"},
+            User(
+                "system:serviceaccount:shop:robot",
+                ("system:serviceaccounts", "system:serviceaccounts:shop", AUTHENTICATED),
+            ),
+        ),
+        (
+            {"user": "system:serviceaccount:shop:robot", "group": "dev"},
+            User("system:serviceaccount:shop:robot", ("dev", AUTHENTICATED)),
+        ),
         ({"user": ANONYMOUS}, User(ANONYMOUS, (UNAUTHENTICATED,))),
     ],
 )
@@ -44,6 +55,11 @@ def test_an_administrator_may_act_as_anybody(headers: Any, expected: User) -> No
 def test_others_may_not() -> None:
     with pytest.raises(Forbidden, match='User "jane" cannot impersonate resource "users"'):
         acting_user(JANE, asked(user="admin", group=MASTERS), MAY)
+
+
+def test_acting_as_a_service_account_is_a_right_of_its_own() -> None:
+    with pytest.raises(Forbidden, match=r'cannot impersonate resource "serviceaccounts".*in the namespace "shop"'):
+        acting_user(JANE, asked(user="system:serviceaccount:shop:robot"), MAY)
 
 
 @pytest.mark.parametrize(

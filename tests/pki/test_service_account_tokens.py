@@ -18,6 +18,8 @@ from k3py.pki.service_account_tokens import (
     decode_claims,
     encode_claims,
     make_claims,
+    split_subject,
+    subject,
 )
 
 NOW = 1_700_000_000.0
@@ -68,6 +70,13 @@ def test_other_claims_are_refused(change: dict[str, Any]) -> None:
 def test_no_claim_may_be_missing(name: str) -> None:
     with pytest.raises(BadSignedToken):
         decode_claims(msgspec.json.encode({key: value for key, value in PLAIN.items() if key != name}))
+
+
+@given(st.text(max_size=8), st.text(max_size=8))
+def test_a_subject_is_taken_apart_as_it_was_made(namespace: str, name: str) -> None:
+    whole = namespace and name and ":" not in namespace + name
+    assert split_subject(subject(namespace, name)) == ((namespace, name) if whole else None)
+    assert split_subject(f"{namespace}:{name}") is None
 
 
 @given(st.one_of(st.binary(max_size=200), st.binary(max_size=20).map(lambda tail: encode_claims(CLAIMS) + tail)))
