@@ -46,7 +46,7 @@ INLINE int send_ipv4(struct __sk_buff *skb, struct local_pod **local)
 	*local = find_local(route, ip.destination, ip.ttl);
 	if (*local)
 		return short_cut_ipv4(skb, &ip, *local);
-	error = check_only_among_pods(skb, &ip, route);
+	error = is_among_pods(route) ? 0 : make_translatable(skb, &ip);
 	if (!error)
 		error = class == ICMP_ERROR ? translate_error(skb, &ip, route) : translate(skb, &ip, route, icmp.type);
 	if (error)

@@ -7,6 +7,7 @@
 #include "ghost.h"
 #include "ipv6.h"
 #include "route.h"
+#include "translatable.h"
 
 /* Packets of at most this many bytes of IPv4 may be fragmented further on, longer ones may not (RFC 7915, 5.1). */
 #define FRAGMENTABLE_MAX 1260
@@ -18,22 +19,10 @@ INLINE int set_ethertype(struct __sk_buff *skb, __u16 ethertype)
 	return skb_store(skb, 12, &value, 2, 0) ? -DROP_NO_ROOM : 0;
 }
 
-/* Only where both ends are pods may packets travel that RFC 7915 cannot translate. */
-INLINE int check_only_among_pods(struct __sk_buff *skb, const struct ipv4 *ip, const struct route *route)
+/* Do both ends of a route belong to pods? */
+INLINE int is_among_pods(const struct route *route)
 {
-	__u16 checksum;
-
-	if (route->kind == ROUTE_VPC && route->vpc != SYSTEM_VPC)
-		return 0;
-	if (ip->protocol == PROTO_ICMP && is_fragment(ip))
-		return -DROP_ICMP_FRAGMENT;
-	if (ip->protocol == PROTO_UDP && is_first(ip)) {
-		if (skb_load(skb, IPV4_PAYLOAD_AT + 6, &checksum, 2))
-			return -DROP_MALFORMED;
-		if (!checksum)
-			return -DROP_ZERO_CHECKSUM;
-	}
-	return 0;
+	return route->kind == ROUTE_VPC && route->vpc != SYSTEM_VPC;
 }
 
 /* From the pod's address to where a route leads. */

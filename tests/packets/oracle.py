@@ -1,7 +1,7 @@
 """RFC 7915 in plain Python, written from the text and not from the programs: the second opinion in generated tests.
 
 Deviations that k3py wants, both among pods only: a UDP checksum of zero stays, and fragmented echoes are translated
-with a pseudo header of length 0. What comes from outside without a UDP checksum is given one, as the RFC allows.
+with a pseudo header of length 0. All other UDP without a checksum is given one, as the RFC allows.
 Packets are bytes from the IP header on; checksums are integers modulo 65535.
 """
 
@@ -231,8 +231,8 @@ def summed(header: Header, data: bytes) -> bytes:
     return data[:6] + struct.pack(">H", field(words) or 65535) + data[8:]
 
 
-def to_ipv6(packet: bytes, addresses: Addresses, among_pods: bool = True, sums: bool = False) -> bytes:
-    """An IPv4 packet as IPv6: section 4. ``sums``: UDP without checksum is given one.
+def to_ipv6(packet: bytes, addresses: Addresses, among_pods: bool = True) -> bytes:
+    """An IPv4 packet as IPv6: section 4. UDP without checksum is given one, unless it stays among pods.
 
     Raises:
         Untranslatable: it has to be dropped. ``addresses`` raises it for addresses that have no counterpart.
@@ -247,8 +247,6 @@ def to_ipv6(packet: bytes, addresses: Addresses, among_pods: bool = True, sums: 
         raise Untranslatable("a fragment of ICMP")
     new = renamed(old, addresses, ICMPV6 if old.protocol == ICMP else old.protocol)
     if not among_pods and old.protocol == UDP and not old.offset and not any(data[6:8]):
-        if not sums:
-            raise Untranslatable("no checksum")
         return write6(new) + summed(new, data)
     if old.protocol != ICMP or old.offset or data[0] in (0, 8):
         return write6(new) + transport(old, new, data)

@@ -261,7 +261,7 @@ REFUSED = [
     ("a long quote", sent(quoting(ICMP(type=3), IP(src=FAR, dst=POD) / UDP() / Raw(bytes(1200)))), Outcome.DROP_ICMP_TOO_LONG),
     ("a fragmented error", sent(out4(flags="MF") / ICMP(type=3) / IP(src=FAR, dst=POD) / UDP()), Outcome.DROP_ICMP_FRAGMENT),
     ("fragmented echo to the system", sent(out4(DNS, flags="MF") / ECHO), Outcome.DROP_ICMP_FRAGMENT),
-    ("UDP without checksum to the system", sent(out4(DNS) / UDP(chksum=0)), Outcome.DROP_ZERO_CHECKSUM),
+    ("a fragment of UDP without checksum to the system", sent(out4(DNS, flags="MF") / UDP(chksum=0, len=2000) / DATA), Outcome.DROP_ZERO_CHECKSUM),
     ("a VLAN tag", sent(Dot1Q(vlan=5) / out4() / UDP()), Outcome.DROP_NOT_IP),
     ("another protocol", bytes(Ether(dst=GATEWAY_MAC, src=POD_MAC, type=0x88CC) / DATA), Outcome.DROP_NOT_IP),
     ("a native packet as if translated", sent(IPv6(src=ghost(POD), dst=ghost(FAR, native=True)) / TCP()), Outcome.DROP_SOURCE_NOT_OURS),
@@ -297,8 +297,12 @@ def test_a_pod_without_native_sockets_sends_no_ipv6(pods):
     )
 
 
-def test_towards_nat64_a_checksum_is_needed(pods):
-    assert pods["nat64"].sends(sent(out4(SERVER) / UDP(chksum=0))).outcome == Outcome.DROP_ZERO_CHECKSUM
+@pytest.mark.parametrize(
+    ("ipv4", "ipv6"), [(DNS, ghost(DNS, 0)), (SERVER, "64:ff9b::192.0.2.7")], ids=["system", "NAT64"]
+)
+def test_whoever_is_no_pod_gets_a_checksum(pods, ipv4, ipv6):
+    result = pods["nat64"].sends(sent(out4(ipv4) / UDP(sport=1, dport=2, chksum=0) / DATA))
+    assert result.frame.hex() == sent(out6(ipv6) / UDP(sport=1, dport=2) / DATA).hex()
 
 
 def test_a_checksum_that_becomes_zero_is_written_as_ones(pods):

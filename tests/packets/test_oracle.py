@@ -145,7 +145,7 @@ def expected_outside6(packet: bytes) -> bytes:
     def addresses(ipv4: bytes) -> bytes:
         return NATIVE6 if next(roles) == "pod" else OUTSIDE + ipv4
 
-    return oracle.to_ipv6(packet, addresses, among_pods=False, sums=True)
+    return oracle.to_ipv6(packet, addresses, among_pods=False)
 
 
 def drawn(frame: bytes) -> int:

@@ -57,9 +57,9 @@ def ip(*arguments: object, pid: int | None = None) -> str:
 
 
 @contextmanager
-def namespace_of_a_process(script: str = POD) -> Iterator["subprocess.Popen[str]"]:
-    """A Python program in a new network namespace; it says a line when it is there."""
-    command = ["unshare", "-n", sys.executable, "-c", script]
+def namespace_of_a_process(script: str = POD, here: bool = False) -> Iterator["subprocess.Popen[str]"]:
+    """A Python program in a new network namespace, or in the caller's; it says a line when it is there."""
+    command = [*([] if here else ["unshare", "-n"]), sys.executable, "-c", script]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

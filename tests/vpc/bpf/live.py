@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from k3py.vpc.bpf.abi import Direction, LocalFlag, Outcome, Setting
+from k3py.vpc.bpf.abi import Direction, LocalFlag, Outcome, RouteKind, Setting
 from k3py.vpc.bpf.attach import Attachment, attach
 from k3py.vpc.bpf.counters import read_counters
-from tests.packets.world import GATEWAY_MAC, Node, Pod, ghost, node
+from tests.packets.world import GATEWAY_MAC, VPC, Node, Pod, ghost, node
 from tests.vpc.bpf.kernel_objects import ip, namespace_of_a_process
 
 EXCHANGES = 100
+HOST, SYSTEM = "169.254.1.1", 0
 POD_PROGRAM = Path(__file__).with_name("pod_program.py").read_text()
 MTU, POD_MTU = 1500, 1472
 # The narrow link between the router and the server outside.
@@ -32,10 +33,10 @@ table ip world {
 
 
 class Talker:
-    """A network namespace with the pod program in it."""
+    """A network namespace with the pod program in it; ``here``: the caller's."""
 
-    def __init__(self, undo: ExitStack) -> None:
-        self.process = undo.enter_context(namespace_of_a_process(POD_PROGRAM))
+    def __init__(self, undo: ExitStack, here: bool = False) -> None:
+        self.process = undo.enter_context(namespace_of_a_process(POD_PROGRAM, here))
         self.pid = self.process.pid
 
     def says(self, line: str) -> None:
@@ -71,11 +72,11 @@ class LivePod(Talker):
             undo.callback(self.attached[direction].close)
         native = LocalFlag.NATIVE if flags & Setting.NATIVE else LocalFlag(0)
         made.local(self.ipv4, index, native, mac=described["address"])
-        # Packets from outside must still fit when they have become IPv6, even as fragments.
+        # What arrives must fit through the pod's end; from outside also when it has become IPv6, even as fragments.
         for destination, mtu in ((self.outside, POD_MTU), (self.outside_native, POD_MTU - 28)):
             ip("route", "add", destination, "dev", name, "mtu", mtu)
-        for destination in (ghost(self.ipv4), self.native):
-            ip("route", "add", destination, "dev", name)
+        ip("route", "add", ghost(self.ipv4), "dev", name)
+        ip("route", "add", self.native, "dev", name, "mtu", POD_MTU)
         self._configure()
         self.asks("go", "listening")
 
@@ -121,9 +122,19 @@ def two_pods(flags: Setting) -> Iterator[tuple[LivePod, LivePod]]:
     for family in ("ipv4", "ipv6"):
         Path(f"/proc/sys/net/{family}/conf/all/forwarding").write_text("1")
     ip("link", "set", "lo", "up")
-    ip("addr", "add", ghost("169.254.1.1", 0), "dev", "lo")
+    ip("addr", "add", ghost(HOST, SYSTEM), "dev", "lo")
     with node() as made, ExitStack() as undo:
+        made.route(VPC, f"{HOST}/32", RouteKind.VPC, SYSTEM)
         yield LivePod(made, undo, "pod1", 21, flags), LivePod(made, undo, "pod2", 22, flags)
+
+
+@contextmanager
+def host() -> Iterator[Talker]:
+    """The node itself, as pods see it at ``HOST``."""
+    with ExitStack() as undo:
+        made = Talker(undo, here=True)
+        made.asks("go", "listening")
+        yield made
 
 
 @contextmanager
