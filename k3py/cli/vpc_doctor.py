@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from k3py.base.paths import Paths
 from k3py.cli.app import Failure
 from k3py.cli.options import JsonOrText, wants_json
-from k3py.cli.vpc_checks import NetworkFacts, examine_network
 from k3py.model.vpc_socket import PodCounters, Pong, VpcEntry
 
 if TYPE_CHECKING:
+    from k3py.cli.vpc_checks import NetworkFacts
     from k3py.client.vpc import VpcClient
 
 PINS: Final = Path("/sys/fs/bpf")
@@ -22,14 +22,16 @@ def vpc_doctor(output: JsonOrText = "") -> None:
     from k3py.cli.host_network import gather_host_network
     from k3py.cli.network_checks import examine_host_network
     from k3py.cli.reporting import print_results
+    from k3py.cli.vpc_checks import examine_network
 
     as_json, paths = wants_json(output), Paths.from_environment()
     results = [*examine_network(gather_network(paths)), *examine_host_network(gather_host_network(paths))]
     print_results(results, as_json=as_json)
 
 
-def gather_network(paths: Paths) -> NetworkFacts:
+def gather_network(paths: Paths) -> "NetworkFacts":
     """What the daemon says and what is in the kernel."""
+    from k3py.cli.vpc_checks import NetworkFacts
     from k3py.cli.vpc_daemon import ask
     from k3py.vpc.kernel.names import pin_name
 
