@@ -145,6 +145,10 @@ class Allocator:
         puts[0] = put_block(self._blocks.pop(key), remove=True)
         return puts
 
+    def forget(self, vpc_id: int) -> None:
+        """The VPC, of which this node has neither pods nor blocks, is gone; its id may be another's some day."""
+        self._pools.pop(vpc_id, None)
+
     def pods_in(self, key: BlockKey) -> int:
         """How many pods have an address of the block."""
         return self._pools[key[0]].used_in(key[1])

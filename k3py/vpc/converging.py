@@ -15,7 +15,7 @@ from k3py.vpc.wanted import Wanted
 log = logging.getLogger(__name__)
 
 RETRY_FIRST_SECONDS: Final = 0.25
-RETRY_SECONDS_MAX: Final = 15.0
+RETRY_SECONDS_MAX: Final = 5.0
 
 
 class Converger:
@@ -32,6 +32,7 @@ class Converger:
         self._version = 0
         self._done_version = 0
         self._tried = asyncio.Condition()
+        self._running = False
         self.runs = 0
         self.made: Wanted | None = None
         self.trouble: NetworkProblem | None = None
@@ -46,11 +47,15 @@ class Converger:
         """Wait until the kernel is as it was wanted when this was called.
 
         Raises:
-            NetworkProblem: it was tried, and could not be done; it will be tried again.
+            NetworkProblem: it could not be done, the last time or now; it will be tried again.
         """
-        version, runs = self._version, self.runs
+        version = self._version
+        # A try that is under way may have begun before the change.
+        runs = self.runs + self._running
         async with self._tried:
-            await self._tried.wait_for(lambda: self._done_version >= version or self.runs > runs + 1)
+            await self._tried.wait_for(
+                lambda: self._done_version >= version or self.runs > runs or (self.trouble and not self._running)
+            )
         if self._done_version < version:
             raise self.trouble or NetworkProblem(INTERNAL, "the node's network is not as wanted; try again")
 
@@ -68,6 +73,7 @@ class Converger:
             version, wanted = self._version, self._wanted()
             if wanted is None:
                 return True
+            self._running = True
             try:
                 self.problems = await self._node.converge(wanted)
                 self.trouble, self._done_version, self.made = None, version, wanted
@@ -78,6 +84,8 @@ class Converger:
             except OSError as problem:
                 self.trouble = NetworkProblem(KERNEL_REFUSED, f"cannot make the node's network: {problem}")
                 log.exception("cannot make the node's network")
+            finally:
+                self._running = False
         for uid, of_pod in self.problems.items():
             log.warning("the network of pod %s is not as wanted: %s", uid, of_pod)
         self.runs += 1

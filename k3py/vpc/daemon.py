@@ -232,8 +232,10 @@ class VpcDaemon:
     async def _forget(self, uid: str) -> None:
         puts = self.state.allocator.release(uid)
         if puts:
-            puts += self.state.forget_vpcs()
-            await self.records.put(puts)
+            gone = self.state.forget_vpcs()
+            if gone:
+                self._network_changed()
+            await self.records.put([*puts, *gone])
             self.blocks.poke()
 
     def _network_changed(self) -> None:

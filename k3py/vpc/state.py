@@ -43,6 +43,8 @@ class State:
         self.services: dict[Name, Service] = self.kept.services
         self.slices: dict[Name, EndpointSlice] = self.kept.slices
         self._leaving: set[str] = set()
+        # VPCs whose id others of this node's still have.
+        self._waiting: dict[str, VPC] = {}
 
     def restore(self, boot_id: str, vanished: frozenset[str]) -> Puts:
         """Take up what an earlier life kept; the rows that differ now.
@@ -118,9 +120,13 @@ class State:
             )
             return []
         held = self.vpcs.get(row.id)
-        if held is not None and held.name != row.name and self.allocator.pods_of(row.id):
-            self.troubles[row.name] = f'VPC id {row.id} is that of "{held.name}", of which this node still has pods'
+        if held is not None and (held.name, held.cidr) != (row.name, row.cidr) and self._is_held(row.id):
+            self.troubles[row.name] = (
+                f'VPC id {row.id} was that of "{held.name}", of which pods or blocks are left here'
+            )
+            self._waiting[row.name] = vpc
             return puts
+        self._waiting.pop(row.name, None)
         self.troubles.pop(row.name, None)
         for other in list(self.vpcs.values()):
             if other.name == row.name and other.id != row.id:
@@ -144,6 +150,7 @@ class State:
         """The server has no VPC of this name any more; pods of it stay as they are."""
         found = self.find_vpc(name)
         self.troubles.pop(name, None)
+        self._waiting.pop(name, None)
         return [] if found is None else self._lose(found)
 
     def _lose(self, vpc: VpcRow) -> Puts:
@@ -153,14 +160,19 @@ class State:
         return []
 
     def forget_vpcs(self) -> Puts:
-        """VPCs that are gone, and of which nothing is left here."""
-        held = {key[0] for key in self.allocator.blocks}
+        """Forget VPCs that are gone and of which nothing is left here; take up those that waited for their ids."""
         puts: Puts = []
         for row in list(self.vpcs.values()):
-            if row.gone and row.id not in held and not self.allocator.pods_of(row.id):
+            if row.gone and not self._is_held(row.id):
                 del self.vpcs[row.id]
+                self.allocator.forget(row.id)
                 puts.append(put_vpc(row, remove=True))
+        for vpc in list(self._waiting.values()) if puts else ():
+            puts += self.learn_vpc(vpc)
         return puts
+
+    def _is_held(self, vpc_id: int) -> bool:
+        return bool(self.allocator.pods_of(vpc_id)) or any(key[0] == vpc_id for key in self.allocator.blocks)
 
     def closing(self) -> list[int]:
         """Ids of VPCs that no pod joins any more."""

@@ -198,6 +198,14 @@ def test_the_routes_of_a_vpc_are_there_before_its_first_pod() -> None:
         await world.until(lambda: 2 in daemon.state.vpcs)
         await world.attach("a", "blue")
         assert "a" in world.kernel.pods
+        world.kernel.broken = "no netlink today"
+        world.cluster.put(vpc("red", 3))
+        await world.until(lambda: daemon.converger.trouble)
+        problem = await refused(daemon.attach("b", "red", Attachment(netns="/run/netns/b")))
+        assert str(problem) == "no netlink today"
+        assert "b" not in world.kernel.pods
+        world.kernel.broken = ""
+        await world.attach("b", "red")
 
     play(story)
 
@@ -248,6 +256,7 @@ def test_many_pods_get_more_blocks_ahead_of_time_and_empty_ones_go_back() -> Non
             await world.attach(f"p{number}")
         await world.until(lambda: len(blocks_of(world)) >= 3)
         assert len({pod.ipv4 for pod in world.kernel.pods.values()}) == 141
+        world.kernel.converge_seconds = 1.0
         for number in range(140):
             await daemon.detach(f"p{number}")
         await world.until(lambda: len(blocks_of(world)) == 2)
