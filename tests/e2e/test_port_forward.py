@@ -29,16 +29,21 @@ def port(source: random.Random) -> int:
     return free_port(source)
 
 
+@pytest.fixture(params=[False, True], ids=["own network", "the host's network"])
+def host_network(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
 @pytest.fixture
-def web(shared_cluster: Cluster, namespace: str, port: int) -> str:
+def web(shared_cluster: Cluster, namespace: str, port: int, host_network: bool) -> str:
     """The name of a pod with a web server on ``port``, and a Service of the same name in front of it."""
     script = (
         f"mkdir -p /www && echo hello > /www/index.html && head -c {BIG_BYTES} /dev/zero > /www/big && "
         f"exec httpd -f -p {port} -h /www"
     )
     probe = {"tcpSocket": {"port": port}, "periodSeconds": 1}
-    ports = [{"name": "http", "containerPort": port, "hostPort": port}]
-    made = pod(namespace, "web", script, readinessProbe=probe, ports=ports)
+    ports = [{"name": "http", "containerPort": port}]
+    made = pod(namespace, "web", script, readinessProbe=probe, ports=ports, hostNetwork=host_network)
     made["metadata"]["labels"] = {"app": "web"}
     service = {
         "apiVersion": "v1",
