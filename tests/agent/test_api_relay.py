@@ -185,10 +185,10 @@ def test_the_bound_on_connections_holds_and_frees_itself() -> None:
 
 def test_silence_ends_a_connection_and_talk_keeps_it() -> None:
     async def story() -> None:
-        async with server() as port, relay(port, idle_seconds=0.4) as relayed:
+        async with server() as port, relay(port, idle_seconds=1.5) as relayed:
             reader, writer = await dial(relayed)
-            for _ in range(4):
-                await asyncio.sleep(0.2)
+            for _ in range(4):  # longer than that together, and each far from it
+                await asyncio.sleep(0.45)
                 writer.write(b"x")
                 assert await reader.readexactly(1) == b"x"
             with contextlib.suppress(ConnectionResetError):
