@@ -59,7 +59,7 @@ def ruleset(config: NodeConfig, wanted: Wanted, node_ports: Sequence[DnatRule] =
     ports = [_port_rule(each) for each in _ordered([*host_port_rules(wanted), *node_ports])]
     chains = [
         _guard(config, wanted),
-        _from_pods(config),
+        _from_pods(config, wanted),
         _raw_prerouting(config, wanted),
         _raw_output(wanted),
         _chain("host_ports", [], ports),
@@ -90,9 +90,17 @@ def _guard(config: NodeConfig, wanted: Wanted) -> str:
     )
 
 
-def _from_pods(config: NodeConfig) -> str:
+def _from_pods(config: NodeConfig, wanted: Wanted) -> str:
     """The programs let nothing else pass; this holds where they are missing."""
-    return _chain("from_pods", [], [f"meta nfproto ipv4 ip saddr != {config.egress_range} drop"])
+    return _chain(
+        "from_pods",
+        [],
+        [
+            f"meta nfproto ipv4 ip saddr != {config.egress_range} drop",
+            f"meta nfproto ipv6 ip6 saddr != {_set(layout.cluster_prefixes(wanted.cluster))} drop",
+            f"ip6 saddr {_set(layout.system_prefixes(wanted.cluster))} drop",
+        ],
+    )
 
 
 def _raw_prerouting(config: NodeConfig, wanted: Wanted) -> str:

@@ -12,12 +12,14 @@ import pytest
 from k3py.model.ghost import Ghost
 from k3py.vpc.bpf.abi import Direction, Event, Outcome
 from k3py.vpc.kernel import namespaces
+from k3py.vpc.kernel.names import GATEWAY_MAC
 from k3py.vpc.kernel.node import KernelNode
 from k3py.vpc.kernel.ruleset import DnatRule
 from k3py.vpc.ports import NetworkProblem
 from k3py.vpc.wanted import HostPort, NodeConfig, PodNetwork, Protocol
 from tests.vpc.kernel.machine import (
     CLOSED,
+    CLUSTER,
     DEFAULT,
     INSTANCE,
     NODE_IPV4,
@@ -265,3 +267,41 @@ def test_an_attach_that_nobody_waits_for_is_finished_before_the_next_begins(tmp_
             await machine.node.detach(wanted(node_pod()), "pod")
 
     on_a_machine(tmp_path, story)
+
+
+def test_without_programs_a_pod_can_be_neither_the_node_nor_a_stranger(tmp_path):
+    """The second line: what holds when somebody has unpinned a pod's programs."""
+
+    async def story(machine: Machine) -> None:
+        machine.outside()
+        pod, bare = machine.pod("pod", "10.42.0.3"), machine.pod("bare", "10.42.0.4")
+        assert await machine.node.converge(wanted(node_pod(), pod, bare)) == {}
+        (machine.bpffs / f"k3py-{INSTANCE}/pods/bare/from_pod").unlink()
+        as_the_node = str(Ghost(CLUSTER, 0, IPv4Address("169.254.1.9")))
+
+        def forge() -> None:
+            for each in ("fe80::1", "169.254.1.1"):
+                run("ip", "neigh", "replace", each, "lladdr", GATEWAY_MAC, "dev", "eth0")
+            for each in (as_the_node, "2001:db8::66"):
+                run("ip", "addr", "add", f"{each}/128", "dev", "eth0", "nodad")
+                run("ip", "-6", "route", "replace", ghost(pod), "via", "fe80::1", "dev", "eth0", "src", each)
+                ping("", ghost(pod))
+            ping("", OUTSIDE)
+
+        def received() -> int:
+            counted = machine.node.counters("pod")[Direction.TO_POD].items()
+            return sum(each.packets for outcome, each in counted if outcome is not Outcome.DROP_MULTICAST)
+
+        before, forwarded = received(), ipv4_forwarded()
+        namespaces.inside(Path(bare.netns), forge)
+        assert (received(), ipv4_forwarded()) == (before, forwarded)
+        ping("", ghost(pod))
+        assert received() > before
+
+    on_a_machine(tmp_path, story)
+
+
+def ipv4_forwarded() -> int:
+    """How many IPv4 packets the node has forwarded."""
+    names, values = (each.split() for each in Path("/proc/thread-self/net/snmp").read_text().splitlines()[:2])
+    return int(values[names.index("ForwDatagrams")])
