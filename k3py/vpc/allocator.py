@@ -70,6 +70,7 @@ class Allocator:
 
     @property
     def blocks(self) -> Mapping[BlockKey, BlockRow]:
+        """This node's, also those that are leaving."""
         return MappingProxyType(self._blocks)
 
     def allocate(self, uid: str, vpc: VpcRow, *, outside: bool = True) -> Puts:

@@ -39,6 +39,7 @@ class Lines:
         return len(self._rest)
 
     def feed(self, data: bytes) -> None:
+        """Take bytes as they arrive."""
         self._rest += data
 
     def next(self) -> bytes | None:

@@ -14,7 +14,8 @@ from k3py.vpc.wanted import NODE_POD
 log = logging.getLogger(__name__)
 
 RETRY_FIRST_SECONDS: Final = 0.25
-RETRY_SECONDS_MAX: Final = 5.0
+# A cluster that is being started waits for this.
+RETRY_SECONDS_MAX: Final = 1.0
 
 
 class NodePod:
@@ -46,8 +47,9 @@ class NodePod:
             try:
                 await self._allocate()
             except NetworkProblem as problem:
+                if str(problem) != self.trouble:
+                    log.info("the node has no address yet: %s", problem)
                 self.trouble = str(problem)
-                log.info("the node has no address yet: %s", problem)
                 await asyncio.sleep(self._backoff.next_seconds())
                 self._wake.set()
         self.trouble = ""

@@ -20,6 +20,7 @@ class Pool:
 
     @property
     def used(self) -> Collection[int]:
+        """Addresses that somebody has."""
         return self._used
 
     @property

@@ -117,31 +117,37 @@ class Kept(msgspec.Struct):
 
 
 def put_node(row: NodeRow) -> Put:
+    """What the node keeps of itself."""
     return NODE_KEY, _encode(row)
 
 
 def put_pod(uid: str, row: PodRow | None) -> Put:
-    """None removes it, here and below."""
+    """A pod's addresses and attachment; None removes it, here and below."""
     return b"pod/" + uid.encode(), None if row is None else _encode(row)
 
 
 def put_block(row: BlockRow, *, remove: bool = False) -> Put:
+    """A slice that this node owns."""
     return f"block/{row.vpc_id}/{row.cidr}".encode(), None if remove else _encode(row)
 
 
 def put_vpc(row: VpcRow, *, remove: bool = False) -> Put:
+    """A VPC as it is known."""
     return f"vpc/{row.id}".encode(), None if remove else _encode(row)
 
 
 def put_released(pool: str, address: int, number: int | None) -> Put:
+    """When an address was given back, as a number that grows."""
     return f"released/{pool}/{IPv4Address(address)}".encode(), None if number is None else b"%d" % number
 
 
 def put_service(name: Name, service: Service | None) -> Put:
+    """A Service as the server said it."""
     return "/".join(("service", *name)).encode(), None if service is None else codec.encode(service)
 
 
 def put_slice(name: Name, slice_: EndpointSlice | None) -> Put:
+    """An EndpointSlice as the server said it."""
     return "/".join(("slice", *name)).encode(), None if slice_ is None else codec.encode(slice_)
 
 

@@ -78,6 +78,7 @@ class SocketServer:
         return True
 
     def leave(self, connection: "_Connection") -> None:
+        """Its last request is carried out."""
         self._connections.discard(connection)
 
     def serve(self, work: Coroutine[Any, Any, None]) -> None:
@@ -205,7 +206,7 @@ def _peer_uid(connected: Any) -> int:
 
 def _bind(path: Path) -> socket.socket:
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    _remove_stale(path)
+    make_room(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # From its first moment nobody else may connect.
     before = os.umask(0o177)
@@ -220,8 +221,13 @@ def _bind(path: Path) -> socket.socket:
     return listening
 
 
-def _remove_stale(path: Path) -> None:
-    """Raises AlreadyServed; OSError."""
+def make_room(path: Path) -> None:
+    """Remove a socket's file that nobody listens on. Ask before the store is opened, which fences the other daemon.
+
+    Raises:
+        AlreadyServed: somebody listens.
+        OSError: it cannot be tried, or removed.
+    """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
         trial.settimeout(1.0)
         try:
