@@ -73,9 +73,11 @@ class ServiceFeed:
                 self.trouble = ""
                 self._backoff.reset()
                 wait = INTERVAL_SECONDS - (self._clock.monotonic() - began)
-            except (NetworkProblem, OSError) as problem:
-                self.trouble = str(problem)
-                log.error("cannot switch the services: %s", problem)
+            except Exception as problem:
+                # Whatever it is: pods need the daemon, and one odd object must not end it again and again.
+                self.trouble = str(problem) or repr(problem)
+                known = isinstance(problem, NetworkProblem | OSError)
+                log.error("cannot switch the services: %s", self.trouble, exc_info=None if known else problem)
                 self._changed.set()
                 wait = self._backoff.next_seconds()
             await asyncio.sleep(max(0.0, wait))

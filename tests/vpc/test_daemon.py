@@ -482,3 +482,18 @@ def test_pods_are_part_of_what_is_switched() -> None:
         await world.until(lambda: (1, IPv4Address(got.ipv4)) not in world.table.switched[-1][1])
 
     play(story)
+
+
+def test_an_object_that_nobody_can_translate_does_not_end_the_daemon() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        daemon = await world.ready()
+        odd = world.cluster.put(service("odd", "no address"))
+        await world.until(lambda: daemon.feed.trouble)
+        await world.attach("p1")
+        world.cluster.drop(odd)
+        world.cluster.put(service("fine"))
+        await world.until(lambda: len(daemon.feed.ports) == 1 and not daemon.feed.trouble)
+        assert not world.failures
+
+    play(story)
