@@ -46,9 +46,11 @@ INLINE int send_ipv4(struct __sk_buff *skb, struct local_pod **local)
 	*local = find_local(route, ip.destination, ip.ttl);
 	if (*local)
 		return short_cut_ipv4(skb, &ip, *local);
-	error = is_among_pods(route) ? 0 : make_translatable(skb, &ip);
+	error = is_among_pods(route) ? 0 : check_translatable(skb, &ip);
 	if (!error)
 		error = class == ICMP_ERROR ? translate_error(skb, &ip, route) : translate(skb, &ip, route, icmp.type);
+	if (!error && !is_among_pods(route))
+		error = give_checksum(skb);
 	if (error)
 		return error;
 	return route->kind == ROUTE_OUTSIDE ? SENT_OUTSIDE : SENT_TO_VPC;

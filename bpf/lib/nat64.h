@@ -38,8 +38,6 @@ INLINE int nat64_arrive(struct __sk_buff *skb, const struct ipv4 *ip)
 		destination = nat64(quote.ip.destination);
 		return icmp_error_4to6(skb, ip, &quote, &ends, &destination);
 	}
-	error = make_translatable(skb, ip);
-	if (error)
-		return error;
-	return siit_4to6(skb, ip, &ends, icmp.type);
+	error = check_translatable(skb, ip) ?: siit_4to6(skb, ip, &ends, icmp.type);
+	return error ? error : give_checksum(skb);
 }
