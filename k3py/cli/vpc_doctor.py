@@ -19,13 +19,13 @@ NFT_SECONDS: Final = 5.0
 
 def vpc_doctor(output: JsonOrText = "") -> None:
     """Check this node's pod network: the daemon, what it made in the kernel, the host. Says how to mend it."""
-    from k3py.cli.host_network import gather_host_network
-    from k3py.cli.network_checks import examine_host_network
+    from k3py.cli.host_network import network_results
     from k3py.cli.reporting import print_results
     from k3py.cli.vpc_checks import examine_network
 
     as_json, paths = wants_json(output), Paths.from_environment()
-    results = [*examine_network(gather_network(paths)), *examine_host_network(gather_host_network(paths))]
+    facts = gather_network(paths)
+    results = [*examine_network(facts), *network_results(paths, daemon_runs=facts.pong is not None)]
     print_results(results, as_json=as_json)
 
 

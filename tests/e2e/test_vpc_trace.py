@@ -59,5 +59,5 @@ def test_a_good_network_is_told_so(shared_cluster: Cluster, namespace: str, pods
         said = shared_cluster.k3py("vpc", "doctor", "-o", "json", code=None)
         return {each["name"]: each["level"] for each in json.loads(said)}
 
-    checked = ("VPC daemon", "server", "VPCs", "programs", "rules", "nftables", "IPv6")
+    checked = ("VPC daemon", "server", "VPCs", "programs", "rules")
     until(lambda: all(results()[each] == "ok" for each in checked), "the network is well", SECONDS)
