@@ -15,6 +15,7 @@ from kubernetes.client.exceptions import ApiException
 from tests.e2e.cluster import CLIENTS, FOREVER, Cluster, Said, pod, until
 
 SELECTOR = "app=clients"
+ROOT_CA = "kube-root-ca.crt"
 # The client has no types of its own for these.
 configuring: Any = kubernetes.config
 watching: Any = kubernetes.watch
@@ -81,7 +82,7 @@ def test_the_python_client_reads_in_pieces_and_deletes_by_selector(core: Any, na
     core.delete_collection_namespaced_config_map(namespace, label_selector=SELECTOR, dry_run="All")
     assert len(core.list_namespaced_config_map(namespace, label_selector=SELECTOR).items) == 5
     core.delete_collection_namespaced_config_map(namespace, label_selector=SELECTOR)
-    assert [each.metadata.name for each in core.list_namespaced_config_map(namespace).items] == ["other"]
+    assert [each.metadata.name for each in core.list_namespaced_config_map(namespace).items] == [ROOT_CA, "other"]
 
 
 def test_the_python_client_watches_and_resumes_where_it_was(core: Any, namespace: str) -> None:
