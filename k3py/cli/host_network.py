@@ -1,5 +1,6 @@
 """Finds out about this host what ``vpc.kernel.host_checks`` judges. Acts: reads the kernel's files, asks nft and ip."""
 
+import contextlib
 import json
 import platform
 import re
@@ -95,8 +96,8 @@ def dropping_chains(listed: Any, ours: str) -> list[str]:
 
 def _egress_range(paths: Paths, taken: Collection[IPv4Network]) -> IPv4Network:
     """The one that the VPC daemon keeps, else the one that it would choose; all of them where none is free."""
-    if kept := _text(paths.state / "vpc/egress-range").strip():
-        return IPv4Network(kept)
+    with contextlib.suppress(ValueError):  # there is none, or none that the daemon could use
+        return IPv4Network(_text(paths.state / "vpc/egress-range").strip())
     try:
         return choose_egress_range(paths.instance_id, taken)
     except NetworkProblem:
