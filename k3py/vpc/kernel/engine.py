@@ -1,6 +1,7 @@
 """The kernel side without a loop: sees, plans and carries out, in whatever thread calls. Acts."""
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -38,6 +39,8 @@ _log = logging.getLogger(__name__)
 class Engine:
     """One node's kernel state. ``folder``: that of the instance in bpffs; ``record``: where old sysctls are kept.
 
+    ``node_ports`` and ``latest`` (what was wanted last) are for the caller to set.
+
     Every method may be repeated and interrupted; the caller sees to it that a pod is worked on once at a time.
 
     Raises:
@@ -52,7 +55,9 @@ class Engine:
         self._observer = Observer(config, self._shared, self._programs, self._nft, self._sysctls)
         self.runner = Runner(config, self._shared, self._programs, self._nft, self._sysctls, self._observer, services)
         self._pods = ThreadPoolExecutor(PODS_AT_ONCE, "vpc-kernel-pod")
+        self._writing = threading.Lock()
         self.node_ports: tuple[DnatRule, ...] = ()
+        self.latest: Wanted | None = None
 
     @property
     def events(self) -> Map:
@@ -87,7 +92,8 @@ class Engine:
         pod = wanted.pods[uid]
         seen = refusing("look at the pod", lambda: self._observer.pod(wanted, pod))
         plan = plan_pod(self._config, wanted, pod, seen, self._shared.base)
-        self._run(wanted, [*self._table(wanted), *plan])
+        self.write_rules(wanted)
+        self._run(wanted, plan)
         return Attached(names.device(self._config, pod))
 
     def detach(self, wanted: Wanted, uid: str) -> None:
@@ -96,11 +102,19 @@ class Engine:
         pin = names.pin_name(uid)
         seen = refusing("look at the node", lambda: self._observer.remains(pin, names.host_end(self._config, uid)))
         device = next(iter(seen.links.values()), None)
-        self._run(wanted, [*plan_removal(device, pin, seen), *self._table(wanted)])
+        self._run(wanted, plan_removal(device, pin, seen))
+        self.write_rules(wanted)
 
     def write_rules(self, wanted: Wanted) -> None:
-        """Our nft table as it should be."""
-        self._run(wanted, self._table(wanted))
+        """Our nft table as it should be: host ports come and go with pods.
+
+        Pods are worked on side by side, so the latest that is wanted holds, whoever writes last.
+        """
+        with self._writing:
+            latest = self.latest or wanted
+            text = ruleset(self._config, latest, self.node_ports)
+            if self._nft.written != text:
+                self._run(latest, [(WriteTable(text, "host ports have changed"),)])
 
     def recheck(self, wanted: Wanted) -> tuple[list[str], bool]:
         """The cheap look: repairs what belongs to the node. Pods to be repaired; whether there is more to tidy up."""
@@ -120,11 +134,6 @@ class Engine:
     def counters(self, uid: str) -> Mapping[Direction, Mapping[Outcome, Total]]:
         """What became of a pod's packets."""
         return refusing("read counters", lambda: self._programs.counters(names.pin_name(uid)))
-
-    def _table(self, wanted: Wanted) -> Plan:
-        """Host ports come and go with pods."""
-        text = ruleset(self._config, wanted, self.node_ports)
-        return [(WriteTable(text, "host ports have changed"),)] if self._nft.written != text else []
 
     def _run(self, wanted: Wanted, plan: Plan) -> None:
         for stage in plan:

@@ -175,6 +175,8 @@ class KernelNode:
         if wanted is self._wanted:
             return
         self._wanted = wanted
+        if self._engine:
+            self._engine.latest = wanted
         self._devices = {names.device(self._config, each): uid for uid, each in wanted.pods.items()}
         if NODE_POD in wanted.pods:
             self._devices[names.node_end(self._config)] = NODE_POD

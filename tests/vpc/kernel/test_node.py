@@ -201,16 +201,19 @@ def test_a_dropped_packet_is_told_of(tmp_path):
         assert await machine.node.converge(wanted(pod)) == {}
         assert not await asyncio.to_thread(ping, pod.netns, "100.64.0.9")
         deadline = time.monotonic() + TIMEOUT_SECONDS
-        while not machine.drops:
+        while not (events := [each for each in told(machine) if each.outcome == Outcome.DROP_ROUTE_DENIED]):
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)
-        event = Event.from_buffer_copy(machine.drops[0])
-        assert event.outcome == Outcome.DROP_ROUTE_DENIED
-        assert event.ifindex == machine.node.ifindex("pod") != 0
+        assert events[0].ifindex == machine.node.ifindex("pod") != 0
         assert machine.node.ifindex("nobody") == 0
         assert machine.node.counters("nobody") == {}
 
     on_a_machine(tmp_path, story)
+
+
+def told(machine: Machine) -> list[Event]:
+    """The dropped packets that came out of the ring."""
+    return [Event.from_buffer_copy(each) for each in machine.drops]
 
 
 def test_a_pod_whose_namespace_has_no_ipv6_goes_on_with_ipv4(tmp_path):
@@ -305,3 +308,23 @@ def ipv4_forwarded() -> int:
     """How many IPv4 packets the node has forwarded."""
     names, values = (each.split() for each in Path("/proc/thread-self/net/snmp").read_text().splitlines()[:2])
     return int(values[names.index("ForwDatagrams")])
+
+
+def test_pods_that_come_at_the_same_time_all_get_their_ports(tmp_path):
+    async def story(machine: Machine) -> None:
+        assert await machine.node.converge(wanted(node_pod())) == {}
+        pods = [
+            machine.pod(f"pod{each}", f"10.42.0.{each + 3}", host_ports=(HostPort(Protocol.TCP, 7000 + each, 80),))
+            for each in range(4)
+        ]
+        coming = [wanted(node_pod(), *pods[: each + 1]) for each in range(4)]
+        await asyncio.gather(*(machine.node.attach(now, pod.uid) for now, pod in zip(coming, pods, strict=True)))
+        table = run("nft", "list", "table", "inet", f"k3py-{INSTANCE}")
+        assert [each for each in range(4) if f"dport {7000 + each} " not in table] == []
+        assert all(ping("", ghost(each)) for each in pods)
+        going = [wanted(node_pod(), *pods[each + 1 :]) for each in range(4)]
+        await asyncio.gather(*(machine.node.detach(now, pod.uid) for now, pod in zip(going, pods, strict=True)))
+        assert "dport" not in run("nft", "list", "table", "inet", f"k3py-{INSTANCE}")
+        assert await machine.node.converge(wanted(node_pod())) == {}
+
+    on_a_machine(tmp_path, story)
