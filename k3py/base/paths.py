@@ -60,6 +60,11 @@ class Paths:
         return self.state / "agent"
 
     @property
+    def vpc_socket(self) -> Path:
+        """Where the VPC daemon listens for this node's agent and command line."""
+        return self.run / "vpc.sock"
+
+    @property
     def images(self) -> Path:
         return self.state / "images"
 

@@ -76,7 +76,7 @@ class Node:
         context = credentials.context()
         client = self._client = HttpClient([server], context)
         network = VpcNetwork(
-            VpcClient(self._paths.run / "vpc.sock"),
+            VpcClient(self._paths.vpc_socket),
             self._paths.agent_state / "network",
             self._clock,
             lambda first, most: Backoff(self._source, first, most),
@@ -92,7 +92,7 @@ class Node:
             network=network,
             failed=die,
         )
-        self._services = NodeServices(network, client, server, self._paths.agent_state / "dns.json", self._clock)
+        self._services = NodeServices(network, client, server, self._paths.agent_state, self._clock, self._source)
 
         # A node that slept through its certificate's life joins again.
         token = JoinToken.parse(self._settings.token) if self._settings.token else None
@@ -103,7 +103,7 @@ class Node:
         tunnel = TunnelClient(server, context, agent.handle_stream, self._clock, self._source)
         backoff = Backoff(self._source, 1.0, 60.0)
         self._tasks.start(agent.run(), "agent")
-        self._tasks.start(self._services.run(), "services of the node")
+        self._services.start()
         self._tasks.start(tunnel.run(), "tunnel")
         self._tasks.start(keep_fresh(credentials.certificate_pem, renew, self._clock, backoff), "certificate renewal")
         notify("READY=1", os.environ)

@@ -36,7 +36,7 @@ from k3py.vpc.records import Records, log_in
 from k3py.vpc.services import pins
 from k3py.vpc.services.late import LateServices
 from k3py.vpc.services.table import service_ports
-from k3py.vpc.socket_server import SocketServer
+from k3py.vpc.socket_server import SocketServer, make_room
 from k3py.vpc.wanted import NodeConfig
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,8 @@ class VpcProcess:
         """
         self._loop = asyncio.get_running_loop()
         make_private(self._paths.state / "vpc")
+        # Before the store is opened, which fences the daemon that has the socket.
+        make_room(self._paths.vpc_socket)
         records = Records(log_in(self._paths.state / "vpc/store"), die)
         kept = await records.open()
         machine = Machine(
@@ -99,7 +101,7 @@ class VpcProcess:
         async def serve(request: AnyRequest) -> Any:
             return await answer(daemon, request)
 
-        self._socket = SocketServer(self._paths.run / "vpc.sock", serve)
+        self._socket = SocketServer(self._paths.vpc_socket, serve)
         await self._socket.start()
         self._tasks.start(self._follow(daemon), "first certificate")
         self._tasks.start(self._recheck_services(daemon), "re-check of the services")

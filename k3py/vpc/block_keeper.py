@@ -16,7 +16,7 @@ from k3py.base.clock import Clock
 from k3py.client.port import Client
 from k3py.model.errors import AlreadyExists, Forbidden, NotFound, Problem, Unavailable
 from k3py.model.generated.core_v1 import Node
-from k3py.model.generated.meta_v1 import ObjectMeta, OwnerReference
+from k3py.model.generated.meta_v1 import ObjectMeta
 from k3py.model.vpc_socket import NO_BLOCK, VPC_FULL
 from k3py.model.vpc_v1 import VPCBlock, VPCBlockSpec, block_name
 from k3py.vpc.allocator import BlockKey
@@ -151,7 +151,7 @@ class BlockKeeper:
 
     async def _create(self, vpc: VpcRow) -> None:
         client = self._reachable(vpc)
-        owner = await self._owner(client, vpc)
+        await self._check_node(client, vpc)
         count = slice_count(vpc.cidr)
         for _ in range(min(TRIES_MAX, count)):
             attempt = self._tries.get(vpc.id, 0)
@@ -159,7 +159,7 @@ class BlockKeeper:
                 break
             cidr = slice_to_try(vpc.cidr, self._state.config.node_name, attempt)
             known = (vpc.id, cidr) in self._state.allocator.blocks
-            if not known and await self._claim(client, vpc, cidr, owner):
+            if not known and await self._claim(client, vpc, cidr):
                 await self._keep(vpc, cidr)
                 return
             self._tries[vpc.id] = attempt + 1
@@ -173,11 +173,11 @@ class BlockKeeper:
             "workloads to a VPC with a larger range",
         )
 
-    async def _claim(self, client: Client, vpc: VpcRow, cidr: IPv4Network, owner: OwnerReference) -> bool:
+    async def _claim(self, client: Client, vpc: VpcRow, cidr: IPv4Network) -> bool:
         """Whether the slice is this node's now."""
         name, node_name = block_name(vpc.name, str(cidr)), self._state.config.node_name
         spec = VPCBlockSpec(vpc=vpc.name, vpc_id=vpc.id, cidr=str(cidr), node_name=node_name)
-        block = VPCBlock(metadata=ObjectMeta(name=name, owner_references=[owner]), spec=spec)
+        block = VPCBlock(metadata=ObjectMeta(name=name), spec=spec)
         try:
             try:
                 await client.create(block)
@@ -204,16 +204,20 @@ class BlockKeeper:
         if isinstance(problem, Unavailable):
             self._away_until = self._clock.monotonic() + AWAY_SECONDS
 
-    async def _owner(self, client: Client, vpc: VpcRow) -> OwnerReference:
+    async def _check_node(self, client: Client, vpc: VpcRow) -> None:
+        """A block is its node's, so the node has to be there first.
+
+        The block has no owner reference: the garbage collector would remove it with the Node, while the VPC controller
+        waits for the pods, whose addresses nobody else may get meanwhile.
+        """
         name = self._state.config.node_name
         try:
-            node = await client.get(Node, name)
+            await client.get(Node, name)
         except Problem as problem:
             self._note(problem)
             why = f"cannot read node {name}: {problem.message}"
             raise NetworkProblem(NO_BLOCK, f'cannot get a block of VPC "{vpc.name}": {why}') from problem
         self.in_contact = True
-        return OwnerReference(api_version="v1", kind="Node", name=name, uid=node.metadata.uid)
 
     def _keep(self, vpc: VpcRow, cidr: IPv4Network) -> Awaitable[None]:
         puts = self._state.allocator.add_block(vpc, cidr)
@@ -250,8 +254,8 @@ class BlockKeeper:
             self._lost.discard(key)
             return
         client = self._reachable(vpc)
-        owner = await self._owner(client, vpc)
-        if not await self._claim(client, vpc, row.cidr, owner):
+        await self._check_node(client, vpc)
+        if not await self._claim(client, vpc, row.cidr):
             log.error("block %s of VPC %s has another owner now; its pods here stay", row.cidr, row.vpc)
             self._changed()
             await self._records.put(self._state.allocator.leave_block(key))

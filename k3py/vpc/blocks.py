@@ -6,16 +6,8 @@ means the next. A slice is a /26, in small VPCs a quarter of the range.
 
 import hashlib
 from ipaddress import IPv4Network
-from typing import Final
 
-BLOCK_PREFIX_LENGTH: Final = 26
-# Even the smallest VPC, a /28, has room for four nodes.
-_SLICES_MIN_BITS: Final = 2
-
-
-def block_prefix_length(cidr: IPv4Network) -> int:
-    """How long a prefix the slices of this VPC have."""
-    return max(BLOCK_PREFIX_LENGTH, min(32, cidr.prefixlen + _SLICES_MIN_BITS))
+from k3py.model.vpc_v1 import block_prefix_length
 
 
 def slice_count(cidr: IPv4Network) -> int:
