@@ -15,12 +15,12 @@ import orjson
 
 from k3py.base.clock import Clock
 from k3py.base.tasks import Tasks
+from k3py.base.turns import Turns
 from k3py.runtime import cgroups, conmon, host, oci_config, runc, sandbox
 from k3py.runtime.cgroups import Cgroups
 from k3py.runtime.containers import Containers, command_of
 from k3py.runtime.exec import PipedExec, Session, TerminalExec, run_to_end, start_piped, start_terminal
 from k3py.runtime.exits import ExitStream, ExitWatch
-from k3py.runtime.locks import PodLocks
 from k3py.runtime.port import (
     Attachment,
     ContainerConfig,
@@ -86,10 +86,10 @@ class OciRuntime:
         self._sandboxes = Sandboxes(parts, self._containers)
         self._watch = ExitWatch(parts.records, self._containers.status, self._kill_rest)
         self._tasks = Tasks()
-        self._pods = PodLocks()
+        self._pods = Turns()
 
     async def start_sandbox(self, config: SandboxConfig) -> SandboxStatus:
-        async with self._pods.one_at_a_time(config.pod_uid):
+        async with self._pods.turn(config.pod_uid):
             record = self._records.sandbox(config.pod_uid) if _usable(config.pod_uid) else None
             if record is None or not self._sandboxes.ready(record, _mountinfo()):
                 if record is not None:
@@ -99,7 +99,7 @@ class OciRuntime:
 
     async def stop_sandbox(self, pod_uid: str) -> None:
         if _usable(pod_uid):
-            async with self._pods.one_at_a_time(pod_uid):
+            async with self._pods.turn(pod_uid):
                 await self._stop(pod_uid)
 
     async def _stop(self, pod_uid: str) -> None:
@@ -109,7 +109,7 @@ class OciRuntime:
             self._watch.forget(container_id)
 
     async def create_container(self, pod_uid: str, config: ContainerConfig) -> str:
-        async with self._pods.one_at_a_time(pod_uid):
+        async with self._pods.turn(pod_uid):
             record = self._sandbox_record(pod_uid)
             if not self._sandboxes.ready(record, _mountinfo()):
                 raise NoSuchSandbox(f"cannot create container {config.name}: the sandbox of pod {pod_uid} is not ready")
@@ -120,7 +120,7 @@ class OciRuntime:
             return created.id
 
     async def start_container(self, container_id: str) -> None:
-        async with self._pods.one_at_a_time(self._container(container_id).pod_uid):
+        async with self._pods.turn(self._container(container_id).pod_uid):
             await self._containers.start(self._container(container_id))
 
     async def signal_container(self, container_id: str, signal: int) -> None:
@@ -150,7 +150,7 @@ class OciRuntime:
         record = self._records.find(container_id)
         if record is None:
             return
-        async with self._pods.one_at_a_time(record.pod_uid):
+        async with self._pods.turn(record.pod_uid):
             current = self._records.find(container_id)
             if current is not None:
                 await self._containers.remove(current)
@@ -180,9 +180,9 @@ class OciRuntime:
         """The status; a start that a crash interrupted is cleared up, one that is going on is not yet a start."""
         if record.phase is not Phase.STARTING:
             return self._containers.status(record)
-        if self._pods.busy(record.pod_uid):
+        if record.pod_uid in self._pods:
             return self._containers.status(record, command_running=False)
-        async with self._pods.one_at_a_time(record.pod_uid):
+        async with self._pods.turn(record.pod_uid):
             current = self._container(record.id)
             return self._containers.status(await self._containers.settle(current))
 

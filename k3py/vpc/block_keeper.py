@@ -13,6 +13,7 @@ from typing import Final
 
 from k3py.base.backoff import Backoff
 from k3py.base.clock import Clock
+from k3py.base.turns import Turns
 from k3py.client.port import Client
 from k3py.model.errors import AlreadyExists, Forbidden, NotFound, Problem, Unavailable
 from k3py.model.generated.core_v1 import Node
@@ -25,7 +26,6 @@ from k3py.vpc.ports import NetworkProblem
 from k3py.vpc.records import Records
 from k3py.vpc.rows import VpcRow
 from k3py.vpc.state import State
-from k3py.vpc.turns import Turns
 
 log = logging.getLogger(__name__)
 

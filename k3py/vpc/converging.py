@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from k3py.base.backoff import Backoff
+from k3py.base.turns import Gate
 from k3py.model.vpc_socket import INTERNAL, KERNEL_REFUSED
 from k3py.vpc.ports import NetworkProblem, Node
-from k3py.vpc.turns import Gate
 from k3py.vpc.wanted import Wanted
 
 log = logging.getLogger(__name__)

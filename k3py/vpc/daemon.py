@@ -15,6 +15,7 @@ import msgspec
 
 from k3py.base.clock import Clock
 from k3py.base.tasks import Tasks
+from k3py.base.turns import Gate, Turns
 from k3py.client.port import Client
 from k3py.model import vpc_socket
 from k3py.model.vpc_v1 import DEFAULT_VPC
@@ -29,7 +30,6 @@ from k3py.vpc.server_watch import ServerWatch
 from k3py.vpc.service_feed import Offload, ServiceFeed, Translate
 from k3py.vpc.state import State, read_host_port
 from k3py.vpc.trace import Trace
-from k3py.vpc.turns import Gate, Turns
 from k3py.vpc.wanted import NODE_POD, NodeConfig, Wanted
 
 log = logging.getLogger(__name__)

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from k3py.runtime import conmon, exec_shim, kernel
 from k3py.runtime.cgroups import Cgroups, Layout
 from k3py.runtime.exec import start_failure
-from k3py.runtime.locks import PodLocks
 from k3py.runtime.overlay import LAYERS_MAX, mount_root, overlay_options
 from k3py.runtime.pause import pause_program
 from k3py.runtime.port import NotSupported
@@ -285,23 +284,6 @@ def test_mount_points_below_a_folder_last_first() -> None:
 @given(st.binary(max_size=200))
 def test_any_inotify_bytes_end(data: bytes) -> None:
     kernel.inotify_events(data)
-
-
-def test_acts_on_one_pod_follow_each_other_and_locks_do_not_pile_up() -> None:
-    async def story() -> None:
-        locks, order = PodLocks(), []
-
-        async def act(pod: str, name: str) -> None:
-            async with locks.one_at_a_time(pod):
-                order.append(f"{name} begins")
-                await asyncio.sleep(0)
-                order.append(f"{name} ends")
-
-        await asyncio.gather(act("p", "a"), act("p", "b"), act("q", "c"))
-        assert order == ["a begins", "c begins", "a ends", "c ends", "b begins", "b ends"]
-        assert len(locks) == 0
-
-    asyncio.run(story())
 
 
 def test_a_thread_that_visits_brings_back_its_result_or_its_error() -> None:

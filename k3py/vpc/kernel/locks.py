@@ -1,8 +1,9 @@
 """Who may work on the kernel at the same time: one on everything, or several on a pod each. Waits; decides nothing."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+from k3py.base.turns import Gate, Turns
 
 
 class Locks:
@@ -11,34 +12,16 @@ class Locks:
     """
 
     def __init__(self) -> None:
-        self._turn = asyncio.Lock()
-        self._nobody = asyncio.Event()
-        self._nobody.set()
-        self._pods: dict[str, asyncio.Lock] = {}
-        self._working: dict[str, int] = {}
+        self._gate, self._pods = Gate(), Turns()
 
     @asynccontextmanager
     async def everything(self) -> AsyncIterator[None]:
         """Work on everything."""
-        async with self._turn:
-            await self._nobody.wait()
+        async with self._gate.alone():
             yield
 
     @asynccontextmanager
     async def pod(self, uid: str) -> AsyncIterator[None]:
         """Work on one pod."""
-        async with self._turn:
-            self._working[uid] = self._working.get(uid, 0) + 1
-            self._nobody.clear()
-        try:
-            async with self._pods.setdefault(uid, asyncio.Lock()):
-                yield
-        finally:
-            self._leave(uid)
-
-    def _leave(self, uid: str) -> None:
-        self._working[uid] -= 1
-        if not self._working[uid]:
-            del self._working[uid], self._pods[uid]
-        if not self._working:
-            self._nobody.set()
+        async with self._gate.together(), self._pods.turn(uid):
+            yield

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from k3py.base.turns import Gate, Turns
 from k3py.base.virtual_loop import run
-from k3py.vpc.turns import Gate, Turns
 
 
 def play(story: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""Who goes when: one after the other per pod, many pods at once, nobody beside the one who does it all. Acts."""
+"""Who goes when: one after the other per key, many keys at once, nobody beside the one who does it all. Waits."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,11 @@ class Turns:
         self._users: dict[str, int] = {}
 
     def __len__(self) -> int:
+        """How many keys somebody holds or waits for."""
         return len(self._locks)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._locks
 
     @contextlib.asynccontextmanager
     async def turn(self, key: str) -> AsyncIterator[None]:
@@ -33,41 +37,28 @@ class Gate:
     """Many may be inside ``together``, one ``alone``; who waits to be alone goes before those who come later."""
 
     def __init__(self) -> None:
-        self._changed = asyncio.Condition()
+        # Held while somebody comes in, and by the one who waits to be alone or is it.
+        self._door = asyncio.Lock()
+        self._empty = asyncio.Event()
+        self._empty.set()
         self._inside = 0
-        self._alone = False
-        self._waiting = 0
 
     @contextlib.asynccontextmanager
     async def together(self) -> AsyncIterator[None]:
         """Beside others, but not beside one who is alone."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._alone and not self._waiting)
+        async with self._door:
             self._inside += 1
+            self._empty.clear()
         try:
             yield
         finally:
             self._inside -= 1
-            await self._tell()
+            if not self._inside:
+                self._empty.set()
 
     @contextlib.asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
         """Beside nobody."""
-        self._waiting += 1
-        try:
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self._alone and not self._inside)
-                self._alone = True
-        finally:
-            self._waiting -= 1
-            if not self._alone:
-                await self._tell()
-        try:
+        async with self._door:
+            await self._empty.wait()
             yield
-        finally:
-            self._alone = False
-            await self._tell()
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
