@@ -21,6 +21,14 @@ INLINE int translate_error(struct __sk_buff *skb, const struct ipv4 *ip, const s
 	return read_own_error4(skb, ip, &quote) ?: icmp_error_4to6(skb, ip, &quote, &ends, &ends.source);
 }
 
+/* What the translation of an error checks, where nothing is translated. */
+INLINE int check_own_error(struct __sk_buff *skb, const struct ipv4 *ip)
+{
+	struct error4 quote;
+
+	return read_own_error4(skb, ip, &quote);
+}
+
 INLINE int send_ipv4(struct __sk_buff *skb, struct local_pod **local)
 {
 	struct ipv4 ip;
@@ -45,7 +53,7 @@ INLINE int send_ipv4(struct __sk_buff *skb, struct local_pod **local)
 		return class;
 	*local = find_local(route, ip.destination, ip.ttl);
 	if (*local)
-		return short_cut_ipv4(skb, &ip, *local);
+		return (class == ICMP_ERROR ? check_own_error(skb, &ip) : 0) ?: short_cut_ipv4(skb, &ip, *local);
 	error = is_among_pods(route) ? 0 : check_translatable(skb, &ip);
 	if (!error)
 		error = class == ICMP_ERROR ? translate_error(skb, &ip, route) : translate(skb, &ip, route, icmp.type);

@@ -7,22 +7,38 @@
 /* Whom the pod sees as the source of an error from somebody who has no address in its world (RFC 7600). */
 #define DUMMY_REPORTER htonl(0xc0000008)
 
+/* Nobody outside is heard whom the pod could not answer there: such a source is forged. An ICMP error is judged by what
+ * it quotes, and nothing else of ICMP comes unasked. */
+INLINE int check_outside(const struct ipv4 *ip)
+{
+	struct route *route;
+	int error = ip->protocol == PROTO_ICMP ? 0 : find_route(ip->source, &route);
+
+	if (error || ip->protocol == PROTO_ICMP)
+		return error;
+	return route->kind == ROUTE_OUTSIDE ? 0 : -DROP_OTHER_VPC;
+}
+
 /* IPv4 comes only from the kernel, un-masqueraded, and over a short cut without a peer device: no IPv4 route leads
  * here for the pod's own address. */
 INLINE int receive_ipv4(struct __sk_buff *skb)
 {
 	struct ipv4 ip;
-	int error = read_ipv4(skb, &ip);
+	int native, error = read_ipv4(skb, &ip);
 
 	if (error)
 		return error;
 	if (settings()->flags & SETTING_PLAIN && ip.destination == settings()->ipv4)
 		return RECEIVED_SHORT_CUT;
-	if (settings()->flags & SETTING_NATIVE && settings()->outside_native_ipv4 &&
-	    ip.destination == settings()->outside_native_ipv4)
-		return nat64_arrive(skb, &ip) ?: RECEIVED_FROM_OUTSIDE;
-	if (!settings()->outside_ipv4 || ip.destination != settings()->outside_ipv4)
+	native = settings()->flags & SETTING_NATIVE && settings()->outside_native_ipv4 &&
+		 ip.destination == settings()->outside_native_ipv4;
+	if (!native && (!settings()->outside_ipv4 || ip.destination != settings()->outside_ipv4))
 		return -DROP_DESTINATION_NOT_OURS;
+	error = check_outside(&ip);
+	if (error)
+		return error;
+	if (native)
+		return nat64_arrive(skb, &ip) ?: RECEIVED_FROM_OUTSIDE;
 	return exchange_address(skb, &ip, 0, ip.destination, settings()->ipv4) ?: RECEIVED_FROM_OUTSIDE;
 }
 

@@ -29,6 +29,33 @@ INLINE int check_error(struct __sk_buff *skb, const struct ipv6 *ip)
 	return 0;
 }
 
+/* Behind an extension header nobody would see what is checked here, so there is none but a fragment's. Errors are no
+ * fragments, for then they could quote anything. */
+INLINE int check_headers(struct __sk_buff *skb, const struct ipv6 *ip)
+{
+	__u32 length = ntohs(ip->length);
+	struct fragment fragment = {};
+	__u8 next = ip->next, type;
+
+	if (next == PROTO_FRAGMENT) {
+		if (length < FRAGMENT_LEN || skb_load(skb, IPV6_PAYLOAD_AT, &fragment, FRAGMENT_LEN))
+			return -DROP_MALFORMED;
+		next = fragment.next;
+		length -= FRAGMENT_LEN;
+	}
+	if (next != PROTO_ICMPV6 && protocol_changes_meaning(next))
+		return -DROP_PROTOCOL;
+	if (fragment.offset_more & htons(0xfff8))
+		return 0;
+	if (transport_too_short(next, length))
+		return -DROP_MALFORMED;
+	if (ip->next != PROTO_FRAGMENT || next != PROTO_ICMPV6)
+		return 0;
+	if (skb_load(skb, IPV6_PAYLOAD_AT + FRAGMENT_LEN, &type, 1))
+		return -DROP_MALFORMED;
+	return type == ICMPV6_ECHO || type == ICMPV6_ECHO_REPLY ? 0 : -DROP_ICMP_FRAGMENT;
+}
+
 /* A packet from one of the pod's own addresses: echoes, errors about what it received, and any other protocol. */
 INLINE int check_sent(struct __sk_buff *skb, const struct ipv6 *ip, const struct icmp *icmp, struct route **route)
 {
@@ -36,6 +63,8 @@ INLINE int check_sent(struct __sk_buff *skb, const struct ipv6 *ip, const struct
 
 	if (!error)
 		error = check_destination(&ip->source, &ip->destination, *route);
+	if (!error)
+		error = check_headers(skb, ip);
 	if (!error && ip->next == PROTO_ICMPV6 && icmp->type > ICMPV6_ECHO_REPLY)
 		error = -DROP_ICMP_TYPE;
 	if (!error && is_icmpv6_error(ip, icmp))

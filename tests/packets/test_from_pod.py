@@ -20,6 +20,8 @@ from scapy.layers.inet6 import (
     ICMPv6TimeExceeded,
     IPv6,
     IPv6ExtHdrFragment,
+    IPv6ExtHdrHopByHop,
+    IPv6ExtHdrRouting,
     fragment6,
 )
 from scapy.layers.l2 import ARP, Dot1Q, Ether
@@ -281,6 +283,12 @@ REFUSED = [
     ("a test for duplicates", sent(IPv6(src="::", dst="ff02::1:ff00:5", hlim=255) / ICMPv6ND_NS(tgt=NATIVE)), Outcome.DROP_NEIGHBOR),
     ("discovery from afar", sent(IPv6(src=NATIVE, dst="fe80::1", hlim=64) / ICMPv6ND_NS(tgt="fe80::1")), Outcome.DROP_MALFORMED),
     ("a native error about somebody else's packet", sent(IPv6(src=NATIVE, dst=ghost(FAR, native=True)) / ICMPv6DestUnreach() / IPv6(src=ghost(LOCAL, native=True), dst=NATIVE) / UDP()), Outcome.DROP_ICMP_QUOTE),
+    ("an error to a neighbour about somebody else's packet", sent(out4(LOCAL) / ICMP(type=3) / IP(src=LOCAL, dst=FAR) / UDP()), Outcome.DROP_ICMP_QUOTE),
+    ("native hop-by-hop options", sent(IPv6(src=NATIVE, dst=ghost(FAR, native=True)) / IPv6ExtHdrHopByHop() / UDP()), Outcome.DROP_PROTOCOL),
+    ("a native routing header", sent(IPv6(src=NATIVE, dst=ghost(FAR, native=True)) / IPv6ExtHdrRouting() / UDP()), Outcome.DROP_PROTOCOL),
+    ("native destination options in a fragment", sent(IPv6(src=NATIVE, dst=ghost(FAR, native=True)) / IPv6ExtHdrFragment(nh=60) / Raw(bytes(16))), Outcome.DROP_PROTOCOL),
+    ("a fragmented native error", sent(IPv6(src=NATIVE, dst=ghost(FAR, native=True)) / IPv6ExtHdrFragment(nh=58, m=1) / ICMPv6DestUnreach() / Raw(bytes(48))), Outcome.DROP_ICMP_FRAGMENT),
+    ("a torn native transport header", sent(IPv6(src=NATIVE, dst=ghost(FAR, native=True)) / IPv6ExtHdrFragment(nh=6, m=1) / Raw(bytes(8))), Outcome.DROP_MALFORMED),
     ("IPv6 longer than the frame", sent(IPv6(src=NATIVE, dst=ghost(FAR, native=True), plen=99) / TCP()), Outcome.DROP_MALFORMED),
 ]  # fmt: skip
 

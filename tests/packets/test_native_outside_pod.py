@@ -197,6 +197,8 @@ REFUSED = [
     ("a short quote", arriving4() / ERROR4 / leaving4(proto=17, len=60) / Raw(b"1234"), Outcome.DROP_MALFORMED),
     ("a long quote", arriving4() / ERROR4 / leaving4() / UDP() / Raw(bytes(1200)), Outcome.DROP_ICMP_TOO_LONG),
     ("another pod's outside address", IP(src=SERVER, dst=OTHER_OUTSIDE) / UDP(), Outcome.DROP_DESTINATION_NOT_OURS),
+    ("a source inside the pod's VPC", arriving4("10.0.1.6") / UDP(), Outcome.DROP_OTHER_VPC),
+    ("a source that the pod may not answer", arriving4(OTHER_OUTSIDE) / UDP(), Outcome.DROP_ROUTE_DENIED),
     ("what was translated elsewhere", arriving6() / UDP(), Outcome.DROP_NOT_GHOST),
     ("an error about what never left as IPv6", arriving6(ROUTER6) / ICMPv6TimeExceeded() / leaving6() / UDP(), Outcome.DROP_ICMP_QUOTE),
 ]  # fmt: skip

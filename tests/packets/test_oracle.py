@@ -136,6 +136,8 @@ def expected_outside6(packet: bytes) -> bytes:
     """What a native socket gets from outside."""
     if packet[16:20] != NATIVE4:
         raise Untranslatable("for another")
+    if packet[9] != oracle.ICMP and prefix_of(packet[12:16]) != OUTSIDE:
+        raise Untranslatable("not from the outside")
     first = not packet[7] and not packet[6] & 0x1F
     if packet[9] == oracle.ICMP and first and packet[20:21] not in (b"\0", b"\x08") and packet[40:44] != NATIVE4:
         raise Untranslatable("a stranger's packet is quoted")

@@ -208,6 +208,8 @@ REFUSED = [
     ("a multicast", IPv6(src="fe80::1", dst="ff02::1") / UDP(), Outcome.DROP_MULTICAST),
     ("IPv4 for the pod's own address", IP(src=SERVER, dst=POD) / UDP(), Outcome.DROP_DESTINATION_NOT_OURS),
     ("IPv4 for another's outside address", IP(src=SERVER, dst=OTHER_OUTSIDE) / UDP(), Outcome.DROP_DESTINATION_NOT_OURS),
+    ("a source inside the pod's VPC from outside", IP(src=FAR, dst=OUTSIDE_POD) / UDP(), Outcome.DROP_OTHER_VPC),
+    ("a source from outside that may not be answered", IP(src=OTHER_OUTSIDE, dst=OUTSIDE_POD) / UDP(), Outcome.DROP_ROUTE_DENIED),
     ("hop-by-hop options", in6() / IPv6ExtHdrHopByHop() / UDP(), Outcome.DROP_PROTOCOL),
     ("destination options", in6() / IPv6ExtHdrDestOpt() / UDP(), Outcome.DROP_PROTOCOL),
     ("ICMP in IPv6", in6(nh=1) / DATA, Outcome.DROP_PROTOCOL),

@@ -324,7 +324,7 @@ def test_pods_that_come_at_the_same_time_all_get_their_ports(tmp_path):
         assert all(ping("", ghost(each)) for each in pods)
         going = [wanted(node_pod(), *pods[each + 1 :]) for each in range(4)]
         await asyncio.gather(*(machine.node.detach(now, pod.uid) for now, pod in zip(going, pods, strict=True)))
-        assert "dport" not in run("nft", "list", "table", "inet", f"k3py-{INSTANCE}")
+        assert "dnat ip" not in run("nft", "list", "table", "inet", f"k3py-{INSTANCE}")
         assert await machine.node.converge(wanted(node_pod())) == {}
 
     on_a_machine(tmp_path, story)
