@@ -55,8 +55,10 @@ def _run(name: str, settings: T, paths: Paths, run: Run[T]) -> None:
 
     import uvloop
 
+    from k3py.daemons.lean import import_less
     from k3py.daemons.process import look_for_cycles_rarely, only_one, raise_file_limit, set_up_logging
 
+    import_less()
     set_up_logging(settings.log_level)
     only_one(paths, name)
     raise_file_limit()

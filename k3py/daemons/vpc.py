@@ -68,6 +68,8 @@ class VpcProcess:
         self._socket: SocketServer | None = None
         self._client: HttpClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        # Asking the kernel takes longer the more links there are, and services are switched with every pod.
+        self._addresses: Sequence[ipaddress.IPv4Address] = ()
 
     async def start(self) -> None:
         """Take up what was there, with or without a server; then answer on the socket.
@@ -79,6 +81,7 @@ class VpcProcess:
             AlreadyServed: another daemon has the socket.
         """
         self._loop = asyncio.get_running_loop()
+        self._addresses = await asyncio.to_thread(self._host_addresses)
         make_private(self._paths.state / "vpc")
         # Before the store is opened, which fences the daemon that has the socket.
         make_room(self._paths.vpc_socket)
@@ -88,7 +91,7 @@ class VpcProcess:
             node=self._node,
             services=self._services,
             translate=service_ports,
-            node_addresses=self._addresses,
+            node_addresses=lambda: self._addresses,
             exists=attachment_exists,
             boot_id=boot_id(),
             offload=asyncio.to_thread,
@@ -138,7 +141,6 @@ class VpcProcess:
 
     async def _recheck_services(self, daemon: VpcDaemon) -> None:
         """What no message tells of: pins that somebody removed, and addresses that the host got."""
-        known: list[ipaddress.IPv4Address] = []
         while True:
             await asyncio.sleep(SERVICES_RECHECK_SECONDS)
             try:
@@ -148,12 +150,12 @@ class VpcProcess:
                 continue
             if missing:
                 log.warning("pins were missing: %s", ", ".join(missing))
-            addresses = await asyncio.to_thread(self._addresses)
-            if addresses != known:
-                known = addresses
+            addresses = await asyncio.to_thread(self._host_addresses)
+            if addresses != self._addresses:
+                self._addresses = addresses
                 daemon.feed.poke()
 
-    def _addresses(self) -> list[ipaddress.IPv4Address]:
+    def _host_addresses(self) -> list[ipaddress.IPv4Address]:
         return host_ipv4([self._config.group, node_group(self._config)])
 
     # --- the server

@@ -24,6 +24,8 @@ NAME_LENGTH_MAX: Final = 15
 # The verifier's log of a refused program; it ends with the reason, so only the end is kept.
 LOG_BYTES: Final = 1 << 24
 LOG_LINES_KEPT: Final = 30
+# A signal to the process, whatever it is for, makes the verifier give up with EAGAIN.
+LOAD_TRIES_MAX: Final = 5
 # A packet that comes back from a test run has at most grown by headers; the kernel takes no more than a page.
 TEST_RUN_BYTES_MAX: Final = 8_192
 
@@ -92,10 +94,13 @@ def program_load(name: str, kind: ProgramType, attach: AttachType, code: bytes) 
         )  # fmt: skip
         return call(PROGRAM_LOAD, attributes, f"load program {name}")[0]
 
-    try:
-        return load(0, None)
-    except BpfError:
-        log = buffer(bytes(LOG_BYTES))
+    for _ in range(LOAD_TRIES_MAX):
+        try:
+            return load(0, None)
+        except BpfError as error:
+            if error.errno != errno.EAGAIN:
+                break
+    log = buffer(bytes(LOG_BYTES))
     try:
         return load(1, log)
     except BpfError as error:

@@ -116,7 +116,11 @@ class SharedMaps:
 
     def entries(self) -> dict[str, dict[bytes, bytes]]:
         """All entries of the tables that we keep."""
-        return {name: dict(_items(self.maps[name])) for name in TABLES if name in self.maps}
+        return {name: self.table(name) for name in TABLES if name in self.maps}
+
+    def table(self, name: str) -> dict[bytes, bytes]:
+        """All entries of one table."""
+        return dict(_items(self.maps[name]))
 
     def some(self, name: str, keys: list[bytes]) -> dict[bytes, bytes]:
         """The entries under some keys; missing ones are left out."""

@@ -99,7 +99,7 @@ class Observer:
             if device is not None and device.group != self._config.group:
                 device = None
             found = routes.seen(socket, self._config, {device.index: device.name}) if device else frozenset[Route]()
-        local = self._shared.entries()[entries.LOCAL_PODS]
+        local = self._shared.table(entries.LOCAL_PODS)
         index = device.index if device else 0
         leading = {key: value for key, value in local.items() if _leads_to(entries.index_of(value), index)}
         return Seen(
