@@ -21,6 +21,7 @@ from k3py.client.kubeconfig import load_kubeconfig
 from k3py.daemons.process import StatusFile
 from k3py.runtime import cgroups, kernel
 from tests.e2e import inventory
+from tests.e2e.lan import NODE, Machine, here
 
 T = TypeVar("T")
 Object = dict[str, Any]
@@ -68,11 +69,15 @@ class Said(str):
 
 
 class Host:
-    """A root below which daemons and containers run. It knows nothing of a server: joining tests have only agents."""
+    """A root below which daemons and containers run. It knows nothing of a server: joining tests have only agents.
 
-    def __init__(self, root: Path, node: str) -> None:
+    ``machine`` is where its network is; else it is the tests' own.
+    """
+
+    def __init__(self, root: Path, node: str, machine: Machine | None = None) -> None:
         self.root = root
         self.node = node
+        self._machine = machine
         self.paths = Paths.below(root)
         self.home = root / "home"
         self.home.mkdir(parents=True)
@@ -97,11 +102,32 @@ class Host:
     ) -> Said:
         """Run a command with this cluster's environment."""
         environment = {**self.environment(), **(extra or {})}
-        done = subprocess.run(command, input=stdin, capture_output=True, timeout=seconds, env=environment)
+        called = self.called(command)
+        done = subprocess.run(called, input=stdin, capture_output=True, timeout=seconds, env=environment)
         said = Said.of(done)
         if code is not None:
             assert said.code == code, f"{' '.join(command)}: exit code {said.code}\n{said}\n{said.errors}"
         return said
+
+    def called(self, command: list[str]) -> list[str]:
+        """A command as it is called on this host."""
+        return self._machine.command(*command) if self._machine is not None else command
+
+    @contextlib.contextmanager
+    def daemon(self, name: str, *flags: str, token: str = "") -> Iterator["subprocess.Popen[bytes]"]:
+        """A daemon of the node while the block runs; stopped in order then."""
+        self.paths.log.mkdir(parents=True, exist_ok=True)
+        command = self.called([str(BINARIES / "k3py"), name, *flags])
+        environment = {**self.environment(), **({"K3PY_TOKEN": token} if token else {})}
+        with (self.paths.log / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(SECONDS)
 
     def import_image(self, archive: Path) -> None:
         """``k3py image import``. The archive is remembered as ``archive``."""
@@ -145,7 +171,7 @@ class Host:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.k3py("reset", "--yes", code=None)
         shutil.rmtree(self.home, ignore_errors=True)
-        left = inventory.of_cluster(self.root)
+        left = (self._machine or here()).inside(lambda: inventory.of_cluster(self.root))
         self._remove_by_force()
         return left
 
@@ -186,22 +212,18 @@ class Cluster(Host):
     def url(self) -> str:
         return f"https://127.0.0.1:{self.port}"
 
+    @property
+    def url_for_others(self) -> str:
+        """Where the API is for the LAN's other machines."""
+        return f"https://{NODE}:{self.port}"
+
     def up(self) -> Said:
         """Start whatever of the cluster does not run."""
         return self.k3py("up", "--port", str(self.port), "--node-name", self.node)
 
-    @contextlib.contextmanager
-    def server(self) -> Iterator["subprocess.Popen[bytes]"]:
-        """A server without an agent while the block runs; stopped in order then."""
-        command = [str(BINARIES / "k3py"), "server", "--port", str(self.port)]
-        process = subprocess.Popen(
-            command, env=self.environment(), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(SECONDS)
+    def server(self) -> contextlib.AbstractContextManager["subprocess.Popen[bytes]"]:
+        """A server without agent and VPC daemon while the block runs."""
+        return self.daemon("server", "--port", str(self.port))
 
     def kubectl(
         self, *arguments: str, code: int | None = 0, stdin: bytes = b"", seconds: float = SECONDS, release: str = "",
@@ -270,6 +292,13 @@ class Cluster(Host):
         except AssertionError as error:
             status = (last[0] or {}).get("status")
             raise AssertionError(f"pod {name}: {error}\n{json.dumps(status, indent=1)}") from None
+
+    def machine(self, namespace: str, name: str) -> Machine:
+        """The network namespace of a pod that runs."""
+        made = self.pod(namespace, name)
+        assert made is not None
+        pid, _ = self.containers()[container_status(made)["containerID"].partition("://")[2]]
+        return Machine(pid)
 
     def until_gone(self, namespace: str, name: str) -> None:
         until(lambda: self.pod(namespace, name) is None, f"pod {name} gone")

@@ -6,14 +6,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.cluster import BUSYBOX, Cluster, Host
+from tests.e2e.lan import Lan
 
 TOOL = Path(__file__).parents[2] / "tools/busybox_image.py"
-PROGRAMS = ("conmon", "ip")
+PROGRAMS = ("conmon", "ip", "nft", "nsenter")
 
 
 def missing() -> str:
@@ -52,19 +54,28 @@ def busybox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return archive
 
 
+@pytest.fixture(scope="session")
+def lan() -> Iterator[Lan]:
+    """The network that the node is on: other machines, and a way out."""
+    with ExitStack() as undo:
+        yield Lan(undo)
+
+
 def own_root(source: random.Random) -> Path:
     return Path(f"/dev/shm/k3py-e2e-{source.getrandbits(32):08x}")
 
 
 @pytest.fixture(scope="session")
-def shared_cluster(source: random.Random, busybox: Path) -> Iterator[Cluster]:
+def shared_cluster(source: random.Random, busybox: Path, lan: Lan) -> Iterator[Cluster]:
     """A cluster that outlives the test: leave it as it was."""
+    del lan
     yield from _run(Cluster(own_root(source), source), busybox)
 
 
 @pytest.fixture
-def cluster(source: random.Random, busybox: Path) -> Iterator[Cluster]:
+def cluster(source: random.Random, busybox: Path, lan: Lan) -> Iterator[Cluster]:
     """A cluster of the test's own, to do with as it likes."""
+    del lan
     yield from _run(Cluster(own_root(source), source), busybox)
 
 
@@ -79,12 +90,13 @@ def _run(made: Cluster, busybox: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def make_host(source: random.Random) -> Iterator[Callable[[str], Host]]:
-    """Further hosts, so to speak: roots for agents alone, by the name of their node."""
+def make_host(source: random.Random, lan: Lan) -> Iterator[Callable[[str], Host]]:
+    """Further machines of the LAN, by the name of their node: roots for agents and VPC daemons alone."""
     made: list[Host] = []
 
     def make(node: str) -> Host:
-        made.append(Host(own_root(source), node))
+        machine, _ = lan.plug()
+        made.append(Host(own_root(source), node, machine))
         return made[-1]
 
     yield make

@@ -1,4 +1,7 @@
-"""What there is on this host, and what of it belongs to the cluster below a root. Reads only."""
+"""What there is on this host, and what of it belongs to the cluster below a root. Reads only.
+
+Of networks, the one that the calling thread is in.
+"""
 
 import json
 import os
@@ -12,6 +15,8 @@ from k3py.base.paths import Paths
 from k3py.runtime import cgroups
 
 PROC = Path("/proc")
+# That of the calling thread, which may be in another network namespace than its process.
+NET = PROC / "thread-self/net"
 PINS = Path("/sys/fs/bpf")
 # 127.0.0.1 as the kernel writes it.
 LOOPBACK = "0100007F"
@@ -123,7 +128,7 @@ def _socket_inodes(pid: int) -> Iterator[str]:
 
 def _listening() -> Iterator[tuple[str, str]]:
     for table in ("tcp", "tcp6", "udp", "udp6"):
-        for line in (PROC / "net" / table).read_text().splitlines()[1:]:
+        for line in (NET / table).read_text().splitlines()[1:]:
             columns = line.split()
             # 0A is LISTEN; 07, of UDP, is a socket that waits for anybody (proc(5)).
             if columns[3] in ("0A", "07"):
@@ -133,7 +138,7 @@ def _listening() -> Iterator[tuple[str, str]]:
 
 
 def _unix_sockets() -> Iterator[tuple[str, str]]:
-    for line in (PROC / "net/unix").read_text().splitlines()[1:]:
+    for line in (NET / "unix").read_text().splitlines()[1:]:
         columns = line.split(maxsplit=7)
         name = columns[7] if len(columns) > 7 else "unnamed"
         # conmon's name is too long for a socket's address; the one it uses instead means something to itself only.

@@ -8,26 +8,17 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from tests.e2e.cluster import BINARIES, BUSYBOX, FOREVER, SECONDS, Cluster, Host, condition, is_ready, pod, until
+from tests.e2e.cluster import BUSYBOX, FOREVER, SECONDS, Cluster, Host, condition, is_ready, pod, until
 
 SPACE = "default"
 
 
 @contextlib.contextmanager
 def agent(host: Host, cluster: Cluster, token: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """An agent in a root of its own, as if on another machine, while the block runs."""
-    host.paths.log.mkdir(parents=True, exist_ok=True)
-    command = [str(BINARIES / "k3py"), "agent", "--server", cluster.url, "--node-name", host.node]
-    with (host.paths.log / "agent.log").open("ab") as log:
-        process = subprocess.Popen(
-            command, env={**host.environment(), "K3PY_TOKEN": token}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True,
-        )  # fmt: skip
-    try:
+    """A machine's agent and VPC daemon while the block runs; the agent's process."""
+    flags = ["--server", cluster.url_for_others, "--node-name", host.node]
+    with host.daemon("vpc", *flags), host.daemon("agent", *flags, token=token) as process:
         yield process
-    finally:
-        process.terminate()
-        process.wait(SECONDS)
 
 
 def token(cluster: Cluster) -> str:

@@ -5,35 +5,8 @@ import json
 import httpx
 import pytest
 
-from tests.e2e.cluster import FOREVER, Cluster, Object, is_ready, pod, until
-
-WEB_PORT = 8080
-
-
-def web(namespace: str, name: str, says: str, **labels: str) -> Object:
-    """A pod that answers every request with ``says`` and a line for its visitor's address in its log."""
-    script = f"mkdir /www; echo {says} > /www/index.html; exec httpd -f -vv -p {WEB_PORT} -h /www"
-    probe = {"httpGet": {"path": "/", "port": WEB_PORT}, "periodSeconds": 1}
-    made = pod(namespace, name, script, hostNetwork=False, readinessProbe=probe)
-    made["metadata"]["labels"] = {"app": "web", **labels}
-    return made
-
-
-def client(namespace: str, name: str = "client") -> Object:
-    return pod(namespace, name, FOREVER, hostNetwork=False)
-
-
-def service(namespace: str, name: str = "web", **spec: object) -> Object:
-    ports = [{"name": "http", "port": 80, "targetPort": WEB_PORT}]
-    return {
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": namespace},
-        "spec": {"selector": {"app": "web"}, "ports": ports, **spec},
-    }  # fmt: skip
-
-
-def ready(cluster: Cluster, namespace: str, *names: str) -> list[str]:
-    """Wait for the pods; their addresses."""
-    return [cluster.until_pod(namespace, each, is_ready, f"{each} is ready")["status"]["podIP"] for each in names]
+from tests.e2e.cluster import Cluster, until
+from tests.e2e.network import WEB_PORT, client, cluster_ip, ready, service, space_in, vpc, web
 
 
 def fetch(cluster: Cluster, namespace: str, url: str, name: str = "client", code: int | None = 0) -> str:
@@ -57,12 +30,6 @@ def two(shared_cluster: Cluster, namespace: str) -> Cluster:
     )
     ready(shared_cluster, namespace, "one", "two", "client")
     return shared_cluster
-
-
-def cluster_ip(cluster: Cluster, namespace: str, name: str = "web") -> str:
-    found = cluster.get(f"/api/v1/namespaces/{namespace}/services/{name}")
-    assert found is not None
-    return str(found["spec"]["clusterIP"])
 
 
 def both_answer(cluster: Cluster, namespace: str, url: str) -> None:
@@ -144,21 +111,11 @@ def test_names_of_the_cluster_and_their_types(two: Cluster, namespace: str) -> N
     assert "NXDOMAIN" in look_up(f"nobody.{namespace}.svc.cluster.local")
 
 
-def vpc(name: str, *namespaces: str) -> Object:
-    names = {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": [*namespaces]}]}
-    return {
-        "apiVersion": "vpc.k3py.io/v1", "kind": "VPC", "metadata": {"name": name},
-        "spec": {"cidr": "10.50.0.0/16", "allowedNamespaces": names},
-    }  # fmt: skip
-
-
 def test_two_vpcs_on_one_range_never_meet(shared_cluster: Cluster, namespace: str) -> None:
     cluster, colours = shared_cluster, (f"red-{namespace[-4:]}", f"blue-{namespace[-4:]}")
     for colour in colours:
         cluster.apply(vpc(colour, colour))
-        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": colour}}
-        space["metadata"]["labels"] = {"k3py.io/vpc": colour}  # type: ignore[index]
-        cluster.apply(space)
+        cluster.apply(space_in(colour, colour))
         cluster.apply(web(colour, "web", colour), service(colour), client(colour))
     try:
         addresses = {colour: ready(cluster, colour, "web", "client") for colour in colours}

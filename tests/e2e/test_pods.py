@@ -5,7 +5,7 @@ import json
 import os
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from tests.e2e.cluster import (
     BUSYBOX,
     FOREVER,
     Cluster,
+    Host,
     Object,
     condition,
     container_status,
@@ -284,13 +285,30 @@ def test_a_pod_that_is_deleted_at_once_ends_too(shared_cluster: Cluster, namespa
     until(lambda: runs not in shared_cluster.containers(), "the container is gone")
 
 
-def test_a_pod_with_a_network_of_its_own_waits_honestly(shared_cluster: Cluster, namespace: str) -> None:
-    shared_cluster.apply(pod(namespace, "lonely", FOREVER, hostNetwork=False))
-    told = shared_cluster.until_pod(
-        namespace, "lonely", lambda made: "the VPC daemon is not running" in json.dumps(made["status"]), "it says why"
-    )
-    assert told["status"]["phase"] == "Pending"
-    assert "the VPC daemon is not running" in shared_cluster.kubectl("-n", namespace, "describe", "pod", "lonely")
+def test_a_pod_waits_honestly_for_a_vpc_daemon(
+    shared_cluster: Cluster, namespace: str, make_host: Callable[[str], Host]
+) -> None:
+    node = make_host("unconnected")
+    flags = ["--server", shared_cluster.url_for_others, "--node-name", node.node]
+    why = "the VPC daemon is not running"
+    try:
+        with node.daemon("agent", *flags, token=shared_cluster.paths.agent_token.read_text().strip()):
+            node.import_image(shared_cluster.archive)
+            told = until(lambda: condition(shared_cluster.get(f"/api/v1/nodes/{node.node}") or {}, "Ready"), "a node")
+            assert (told["status"], told["reason"]) == ("False", "KubeletNotReady")
+            assert why in told["message"]
+            # The scheduler would not have sent it there.
+            shared_cluster.apply(pod(namespace, "lonely", FOREVER, hostNetwork=False, nodeName=node.node))
+            waiting = shared_cluster.until_pod(
+                namespace, "lonely", lambda made: why in json.dumps(made["status"]), "it says why"
+            )
+            assert waiting["status"]["phase"] == "Pending"
+            assert why in shared_cluster.kubectl("-n", namespace, "describe", "pod", "lonely")
+            with node.daemon("vpc", *flags):
+                shared_cluster.until_pod(namespace, "lonely", is_ready, "it runs as soon as it can")
+                shared_cluster.kubectl("-n", namespace, "delete", "pod", "lonely", "--timeout=20s")
+    finally:
+        shared_cluster.kubectl("delete", "node", node.node)
 
 
 def test_pods_that_fit_nowhere_say_why(shared_cluster: Cluster, namespace: str) -> None:
