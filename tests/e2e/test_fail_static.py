@@ -121,6 +121,8 @@ def test_names_without_agent_and_without_server(talking: Cluster) -> None:
     assert "no answer" in resolved(visitor)
     cluster.up()
     until(lambda: address in resolved(visitor), "it is known again", BACK_SECONDS)
+    kept = cluster.paths.agent_state / "dns.json"
+    until(lambda: kept.exists() and address in kept.read_text(), "names are kept for worse times")
     cluster.kill9("server", "agent")
     with cluster.daemon("agent", "--server", cluster.url, "--node-name", cluster.node):
         until(lambda: cluster.pid("agent"), "the agent runs")

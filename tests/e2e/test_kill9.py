@@ -1,4 +1,4 @@
-"""``kill -9`` of the daemons at any moment costs no container, no log line and no exit code.
+"""``kill -9`` of the daemons at any moment costs no container, no log line, no exit code and no address.
 
 ``E2E_SEED=n`` chooses other moments; a failure names the seed and the round.
 """
@@ -24,13 +24,18 @@ from tests.e2e.cluster import (
     pod,
     until,
 )
+from tests.e2e.lan import here
+from tests.e2e.network import WEB_PORT, InKernel, allocations, cluster_ip, differences, in_kernel, service, web
 
 SEED = int(os.environ.get("E2E_SEED", "1"))
 SPACE = "default"
+DAEMONS = ("server", "agent", "vpc")
 COUNTERS = ("counter-1", "counter-2")
 # Counts for ever, and says goodbye if it is asked to stop, which would break the sequence.
 COUNTING = "trap 'echo stopped; exit 0' TERM; i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done"
-VICTIMS = (("server",), ("agent",), ("server", "agent"))
+# What a pod with its own network does beside: it says its name to whoever asks.
+SERVING = f"mkdir /www; hostname > /www/index.html; httpd -p {WEB_PORT} -h /www; "
+VICTIMS = (("server",), ("agent",), ("vpc",), ("agent", "vpc"), ("server", "agent", "vpc"))
 # From before the first step of a pod's start to well after its last.
 MOMENT_SECONDS_MAX = 0.6
 # Recovery takes an instant; every third time it is interrupted.
@@ -51,12 +56,32 @@ def counted(cluster: Cluster, name: str) -> int:
     return len(lines)
 
 
-def quiet(cluster: Cluster) -> tuple[int, frozenset[str], frozenset[str]]:
-    """What should be the same whenever only the counters run: number of processes, mounts, cgroups."""
-    found = inventory.of_cluster(cluster.root)
-    daemons = {cluster.pid("server"), cluster.pid("agent")}
-    processes = [each for each in found.processes if int(each.split()[0]) not in daemons and "sleep" not in each]
-    return len(processes), found.mounts, found.cgroups
+@dataclass(frozen=True)
+class Quiet:
+    """What should be the same whenever only the counters run."""
+
+    processes: int
+    mounts: frozenset[str]
+    cgroups: frozenset[str]
+    allocations: dict[str, str]
+    kernel: InKernel
+
+    @classmethod
+    def of(cls, cluster: Cluster) -> "Quiet":
+        """As it is now."""
+        found = inventory.of_cluster(cluster.root)
+        daemons = {cluster.pid(each) for each in DAEMONS}
+        processes = [each for each in found.processes if int(each.split()[0]) not in daemons and "sleep" not in each]
+        return cls(len(processes), found.mounts, found.cgroups, allocations(cluster), in_kernel(cluster))
+
+    def differs(self, other: "Quiet") -> str:
+        """How another one differs; empty when it does not."""
+        found = [
+            f"{name}: was {getattr(self, name)}, is {getattr(other, name)}"
+            for name in ("processes", "mounts", "cgroups", "allocations")
+            if getattr(self, name) != getattr(other, name)
+        ]
+        return "\n".join([*found, differences(self.kernel, other.kernel)]).strip()
 
 
 @dataclass(frozen=True)
@@ -76,13 +101,15 @@ class Rounds:
     expected: dict[str, End] = field(default_factory=dict)
     lasting: str = ""
     killed: list[str] = field(default_factory=list)
+    addresses: dict[str, str] = field(default_factory=dict)
 
     def start_and_stop(self, number: int) -> None:
-        """Begin the start of two pods and the end of one."""
+        """Begin the start of two pods, one or both with a network of their own, and the end of one."""
         code, lines = self.source.randrange(256), self.source.randrange(1, 100)
         script = f"for i in $(seq {lines}); do echo $i; sleep 0.01; done; exit {code}"
-        ending = pod(SPACE, f"ends-{number}", script, restartPolicy="Never")
-        lasting = pod(SPACE, f"lasts-{number}", FOREVER, terminationGracePeriodSeconds=5)
+        shared = self.source.random() < 0.5
+        ending = pod(SPACE, f"ends-{number}", script, restartPolicy="Never", hostNetwork=shared)
+        lasting = web(SPACE, f"lasts-{number}", f"lasts-{number}")
         for each in (ending, lasting):
             answer = self.cluster.api.post(f"/api/v1/namespaces/{SPACE}/pods", json=each)
             assert answer.status_code == 201, answer.text
@@ -98,15 +125,42 @@ class Rounds:
     def check_ends(self) -> None:
         """Every short pod ended once, with the exit code it chose and all it said; then it is deleted."""
         for name, end in self.expected.items():
-            ended = self.cluster.until_pod(
+            over = self.cluster.until_pod(
                 SPACE, name, lambda made: "terminated" in container_status(made).get("state", {}), "its end is known"
             )
-            status = container_status(ended)
+            status = container_status(over)
             assert status["state"]["terminated"]["exitCode"] == end.code, f"{name}: {status}"
             assert status["restartCount"] == 0, name
             assert until(lambda name=name: self.said(name), f"the log of {name}") == end.says  # type: ignore[misc]
             self.delete(name)
         self.expected.clear()
+
+    def check_addresses(self) -> None:
+        """No pod has another address than before, and no two have the same one."""
+        living: dict[str, str] = {}
+        for made in self.cluster.pods(SPACE):
+            address, uid = made["status"].get("podIP", ""), made["metadata"]["uid"]
+            if address and not made["spec"].get("hostNetwork"):
+                assert self.addresses.setdefault(uid, address) == address, made["metadata"]["name"]
+                if not ended(made):
+                    assert address not in living, f"{made['metadata']['name']} and {living[address]} have {address}"
+                    living[address] = made["metadata"]["name"]
+
+    def check_answers(self) -> None:
+        """Whoever serves answers at its own address, and all through the service."""
+        names = [COUNTERS[0], self.lasting]
+        visitor = self.cluster.machine(SPACE, COUNTERS[0])
+        for name in names:
+            made = self.cluster.until_pod(SPACE, name, is_ready, f"{name} is ready")
+            assert visitor.asks("ask", made["status"]["podIP"], WEB_PORT) == name
+            assert here().asks("ask", made["status"]["podIP"], WEB_PORT) == name
+        address, heard = cluster_ip(self.cluster, SPACE), set()
+
+        def all_heard() -> bool:
+            heard.add(visitor.asks("ask", address, 80))
+            return heard >= set(names)
+
+        until(all_heard, f"the service leads to {names}, heard {heard}")
 
     def said(self, name: str) -> str | None:
         """A pod's log; None while the node's tunnel is not back."""
@@ -126,12 +180,22 @@ class Rounds:
                 break
 
 
+def ended(made: Object) -> bool:
+    return made["status"].get("phase") in ("Succeeded", "Failed") or "deletionTimestamp" in made["metadata"]
+
+
+def counter(name: str, serves: bool) -> Object:
+    """A pod that counts, with the host's network, or with its own and then as one of the service's."""
+    made = pod(SPACE, name, SERVING + COUNTING if serves else COUNTING, hostNetwork=not serves)
+    made["metadata"]["labels"] = {"app": "web"} if serves else {}
+    return made
+
+
 def play(cluster: Cluster, rounds: int) -> None:
-    for name in COUNTERS:
-        cluster.apply(pod(SPACE, name, COUNTING))
+    cluster.apply(service(SPACE), *(counter(name, name == COUNTERS[0]) for name in COUNTERS))
     counters = {name: cluster.until_pod(SPACE, name, is_ready, f"{name} runs") for name in COUNTERS}
     before = cluster.containers()
-    calm = quiet(cluster)
+    calm = Quiet.of(cluster)
     run = Rounds(cluster, random.Random(SEED))
     for number in range(rounds):
         try:
@@ -140,17 +204,29 @@ def play(cluster: Cluster, rounds: int) -> None:
             until(lambda: cluster.get("/api/v1/namespaces/default"), "the server answers")
             assert before.items() <= cluster.containers().items(), "a counter was stopped or started again"
             run.check_ends()
+            run.check_addresses()
         except BaseException as error:
             error.add_note(f"E2E_SEED={SEED}, round {number}: killed {', then '.join(run.killed)}")
             raise
+    run.check_answers()
     run.delete(run.lasting)
     until(lambda: {each["metadata"]["name"] for each in cluster.pods(SPACE)} == set(COUNTERS), "only the counters")
     until(lambda: cluster.containers() == before, "no other container is left")
-    until(lambda: quiet(cluster) == calm, f"nothing is left behind; was {calm}, is {quiet(cluster)}")
+    left = [""]
+
+    def is_calm() -> bool:
+        left[0] = calm.differs(Quiet.of(cluster))
+        return not left[0]
+
+    try:
+        until(is_calm, "nothing is left behind")
+    except AssertionError as error:
+        raise AssertionError(f"{error}:\n{left[0]}") from None
     for name, made in counters.items():
         now = cluster.until_pod(SPACE, name, is_ready, f"{name} is ready")
         assert container_status(now)["restartCount"] == 0
         assert runs(now) == runs(made)
+        assert now["status"]["podIP"] == made["status"]["podIP"]
         assert counted(cluster, name) > rounds * 10
 
 
@@ -224,7 +300,7 @@ def test_a_server_that_has_lost_everything_stops_nothing(cluster: Cluster) -> No
     cluster.apply(pod(SPACE, "counter", COUNTING))
     made = cluster.until_pod(SPACE, "counter", is_ready, "it counts")
     before = cluster.containers()
-    cluster.kill9("server", "agent")  # an agent that starts reads the whole list, and pods are missing in it
+    cluster.kill9(*DAEMONS)  # an agent that starts reads the whole list, and pods are missing in it
     store.rename(full)
     empty.rename(store)
     cluster.up()
