@@ -58,7 +58,7 @@ class Objects:
         self.clock = clock
         self._source = source
         self.ranges = ranges or ServiceRanges()
-        self._admission = Admission(store, ServiceAddresses(store, clock, source, self.ranges), may_use_vpc)
+        self._admission = Admission(store, ServiceAddresses(store, source, self.ranges), may_use_vpc)
 
     # --- reads ---
 

@@ -3,7 +3,7 @@
 A service with both families has a second address, which is its first one as a native Ghost address of its VPC: nothing
 has to be remembered, and nobody else can have it.
 
-What is taken is read from the stored services; what was given to writes still on their way is remembered beside that.
+What is taken is read from the stored services and those on their way to the store: nothing else is remembered.
 """
 
 import ipaddress
@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from k3py.base.clock import Clock
 from k3py.model import codec
 from k3py.model.errors import InternalError
 from k3py.model.generated import core_v1
@@ -26,8 +25,6 @@ from k3py.store.store import Store
 DEFAULT_RANGE: Final = ipaddress.IPv4Network("10.43.0.0/16")
 HEADLESS: Final = "None"
 SYSTEM_NAMESPACE: Final = "kube-system"
-# A write that is not visible after this time has failed (the store's own limit for a batch is shorter).
-PROMISE_SECONDS: Final = 60.0
 # Tries of a random address before the range is looked through in order.
 RANDOM_ATTEMPTS: Final = 16
 _WITH_PORTS: Final = ("LoadBalancer", "NodePort")
@@ -54,12 +51,10 @@ class ServiceRanges:
 class ServiceAddresses:
     """Gives services what they did not ask for and refuses what others have."""
 
-    def __init__(self, store: Store, clock: Clock, source: random.Random, ranges: ServiceRanges) -> None:
+    def __init__(self, store: Store, source: random.Random, ranges: ServiceRanges) -> None:
         self.ranges = ranges
         self._store = store
-        self._clock = clock
         self._source = source
-        self._promised: dict[str | int, float] = {}
 
     def assign(self, new: core_v1.Service, old: core_v1.Service | None, wrong: Errors) -> None:
         """Complete a service about to be stored; ``old`` is the stored one, None for a new one.
@@ -67,8 +62,6 @@ class ServiceAddresses:
         Raises:
             InternalError: the range is full.
         """
-        now = self._clock.monotonic()
-        self._promised = {each: until for each, until in self._promised.items() if until > now}
         self._assign_address(new.spec, old.spec if old is not None else None, wrong)
         if not wrong:
             self._assign_second_address(new, wrong)
@@ -79,14 +72,12 @@ class ServiceAddresses:
             return
         if spec.cluster_ip == HEADLESS or (old is not None and spec.cluster_ip and spec.cluster_ip == old.cluster_ip):
             return
-        taken = {record.fields[0] for record in self._store.list("services", None)} | self._promised.keys()
+        taken = {record.fields[0] for record in self._store.list_latest("services", None)}
         if not spec.cluster_ip:
             spec.cluster_ip = self._free_address(taken)
             spec.cluster_ips = [spec.cluster_ip, *spec.cluster_ips[1:]]
         elif why := self._unfit(spec.cluster_ip, taken):
             wrong.invalid("spec.clusterIPs", spec.cluster_ips, f"failed to allocate IP {spec.cluster_ip}: {why}")
-            return
-        self._promise(spec.cluster_ip)
 
     def _assign_second_address(self, new: core_v1.Service, wrong: Errors) -> None:
         spec = new.spec
@@ -121,7 +112,7 @@ class ServiceAddresses:
             return ""
         return str(Ghost(cluster_id_of(system.uid), number, ipaddress.IPv4Address(new.spec.cluster_ip), native=True))
 
-    def _unfit(self, address: str, taken: set[str | int]) -> str:
+    def _unfit(self, address: str, taken: set[str]) -> str:
         try:
             parsed = ipaddress.IPv4Address(address)
         except ValueError:
@@ -130,7 +121,7 @@ class ServiceAddresses:
             return f"the provided network does not match the current range: {self.ranges.cluster_ips}"
         return "provided IP is already allocated" if address in taken else ""
 
-    def _free_address(self, taken: set[str | int]) -> str:
+    def _free_address(self, taken: set[str]) -> str:
         network = self.ranges.cluster_ips
         first, last = int(network.network_address) + 2, int(network.broadcast_address) - 1
 
@@ -148,9 +139,6 @@ class ServiceAddresses:
             if is_free(number):
                 return number
         return next((number for number in range(first, last + 1) if is_free(number)), None)
-
-    def _promise(self, value: str | int) -> None:
-        self._promised[value] = self._clock.monotonic() + PROMISE_SECONDS
 
     def _assign_ports(self, new: core_v1.Service, old: core_v1.Service | None, wrong: Errors) -> None:
         spec = new.spec
@@ -176,7 +164,6 @@ class ServiceAddresses:
             elif port.node_port in taken or (port.protocol, port.node_port) in given:
                 wrong.invalid(path, port.node_port, "provided port is already allocated")
             given.add((port.protocol, port.node_port))
-            self._promise(port.node_port)
         for port in spec.ports:
             port.node_port = port.node_port or self._free_port(taken, given)
             given.add((port.protocol, port.node_port))
@@ -189,12 +176,11 @@ class ServiceAddresses:
         found = self._free(first, last, lambda number: number not in used)
         if found is None:
             raise InternalError(f"failed to allocate a nodePort: range {first}-{last} is full")
-        self._promise(found)
         return found
 
     def _taken_ports(self) -> set[int]:
-        taken = {each for each in self._promised if isinstance(each, int)}
-        for record in self._store.list("services", None):
+        taken: set[int] = set()
+        for record in self._store.list_latest("services", None):
             if record.fields[1] in _WITH_PORTS:
                 spec = codec.decode(core_v1.Service, record.raw).spec
                 taken.update(port.node_port for port in spec.ports)

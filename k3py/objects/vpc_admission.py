@@ -182,7 +182,7 @@ class VpcAdmission:
         name = old.metadata.name
         if (after or DEFAULT_VPC) != (before or DEFAULT_VPC):
             for plural in ("pods", "services"):
-                if found := len(self._store.list(plural, name)):
+                if found := sum(1 for _ in self._store.list_latest(plural, name)):
                     why = f"label {VPC_LABEL} cannot change while the namespace has {plural} ({found})"
                     raise forbidden(kind.plural, kind.group, name, why)
         if after:

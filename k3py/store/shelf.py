@@ -3,7 +3,7 @@
 Nothing here waits. Readers see committed records only; pending ones are seen by writers, to decide.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from k3py.store.collections import Collection
 from k3py.store.records import Change, Changes, ChangeType, Listing, Record
@@ -67,6 +67,15 @@ class Shelf:
         if change is None:
             return self.get(namespace, name)
         return None if change.type is ChangeType.DELETED else change.record
+
+    def list_latest(self, namespace: str | None) -> Iterator[Record]:
+        """The records of one namespace, or of all (None), as the last pending writes leave them, in no order."""
+        for record in self.list(namespace):
+            if (record.namespace, record.name) not in self._pending:
+                yield record
+        for change in self._pending.values():
+            if change.type is not ChangeType.DELETED and namespace in (None, change.record.namespace):
+                yield change.record
 
     def is_pending(self, namespace: str, name: str) -> bool:
         """Whether a write of this record is not yet durable."""

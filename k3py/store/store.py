@@ -5,7 +5,7 @@ its revision and encoded in the first step of the call, before any await; its re
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from k3py.base.clock import Clock
 from k3py.base.tasks import Tasks
@@ -127,7 +127,7 @@ class Store:
         self._expirer.collections.pop(name, None)
         self._running().add_rows(shelf.tail.drop_all(self._revision))
 
-    # --- reads: committed records only, but for `latest` ---
+    # --- reads: committed records only, but for `latest` and `list_latest` ---
 
     @property
     def revision(self) -> int:
@@ -146,6 +146,10 @@ class Store:
     def latest(self, collection: str, namespace: str, name: str) -> Record | None:
         """The record as pending writes leave it, else the committed one: only to decide a write, never to answer."""
         return self._shelf(collection).latest(namespace, name)
+
+    def list_latest(self, collection: str, namespace: str | None) -> Iterator[Record]:
+        """All records as ``latest`` would return them, in no order; to be gone through without an await."""
+        return self._shelf(collection).list_latest(namespace)
 
     def list(self, collection: str, namespace: str | None) -> Listing:
         """Committed records of one namespace, or of all (None), sorted by namespace and name.

@@ -7,6 +7,7 @@ import pytest
 
 from k3py.model.errors import InternalError, Invalid
 from k3py.model.ghost import Ghost, cluster_id_of
+from k3py.objects.options import WriteOptions
 from k3py.objects.service_addresses import ServiceRanges
 from tests.objects.world import Plain, kind_of, open_objects
 
@@ -44,7 +45,6 @@ def test_each_gets_its_own_until_none_is_left_and_again_when_one_goes():
         with pytest.raises(InternalError, match="is full"):
             await plain.create("Service", **service("more"))
         await plain.delete("Service", "s0")
-        plain.objects.clock.time += 61
         again = await plain.create("Service", **service("again"))
         assert again["spec"]["clusterIP"] == made[0]["spec"]["clusterIP"]
 
@@ -59,6 +59,27 @@ def test_node_ports_likewise():
         assert {each["spec"]["ports"][0]["nodePort"] for each in made} == {30_000, 30_001, 30_002}
         with pytest.raises(InternalError, match="is full"):
             await plain.create("Service", **service("more", type="NodePort"))
+
+    tell(story)
+
+
+def test_what_was_asked_for_is_free_again_at_once_when_it_goes_or_was_only_tried():
+    async def story(plain):
+        wanted = service("a", clusterIP="10.43.0.5", type="NodePort", ports=[{"port": 80, "nodePort": 30_001}])
+        await plain.create("Service", WriteOptions(dry_run=True), **wanted)
+        await plain.create("Service", **wanted)
+        _, again = await asyncio.gather(plain.delete("Service", "a"), plain.create("Service", **wanted))
+        assert again["spec"]["clusterIP"] == "10.43.0.5"
+
+    tell(story)
+
+
+def test_of_two_that_ask_for_the_same_at_once_one_gets_it():
+    async def story(plain):
+        both = (plain.create("Service", **service(name, clusterIP="10.43.0.5")) for name in "ab")
+        first, second = await asyncio.gather(*both, return_exceptions=True)
+        assert first["spec"]["clusterIP"] == "10.43.0.5"
+        assert isinstance(second, Invalid)
 
     tell(story)
 

@@ -180,6 +180,16 @@ def test_a_namespace_moves_only_while_it_is_empty():
     tell(story)
 
 
+def test_a_namespace_does_not_move_past_a_pod_that_is_on_its_way():
+    async def story(plain):
+        move = plain.patch("Namespace", "reds", {"metadata": {"labels": {VPC_LABEL: None}}})
+        placed, moved = await asyncio.gather(pod(in_(plain, "reds")), move, return_exceptions=True)
+        assert placed == "red"
+        assert isinstance(moved, errors.Forbidden)
+
+    tell(story)
+
+
 def test_a_vpc_that_is_going_takes_nothing_and_default_never_goes():
     async def story(plain):
         gone = await plain.delete("VPC", "red")

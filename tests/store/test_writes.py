@@ -85,6 +85,8 @@ def test_nothing_is_seen_before_it_is_durable_but_writers_decide_on_it() -> None
             assert heard == []
             pending = store.latest("pods", "default", "web")
             assert pending is not None
+            assert list(store.list_latest("pods", None)) == list(store.list_latest("pods", "default")) == [pending]
+            assert list(store.list_latest("pods", "elsewhere")) == []
             log.gate.set()
             assert await writing is pending is store.get("pods", "default", "web")
             assert heard == [("ADDED", "web", pending.revision)]
