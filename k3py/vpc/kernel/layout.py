@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
 from k3py.model.ghost import PREFIX_LENGTH, SYSTEM_VPC, Ghost, block
@@ -12,10 +12,25 @@ from k3py.vpc.kernel.values import Link, Route
 from k3py.vpc.wanted import HOST_IPV4, NodeConfig, PodNetwork, Wanted
 
 # What translation adds to a packet: 20 bytes of header, 8 of fragment header (RFC 7915, 1.4).
+HEADER_BYTES: Final = 20
 TRANSLATION_BYTES: Final = 28
 DEFAULT_VPC: Final = 1
 # prefix, version, flags and cluster id: all of a cluster's addresses with the same flags.
 CLUSTER_PREFIX_LENGTH: Final = PREFIX_LENGTH - 16
+
+
+def pod_mtu(config: NodeConfig) -> int:
+    """How long, in bytes, packets may be that a pod sends: they fit the underlay as Ghost packets, fragments too."""
+    return config.mtu - TRANSLATION_BYTES
+
+
+def pod_end_mtu(config: NodeConfig) -> int:
+    """The MTU of a pod's end: how long packets may be that arrive there, where what is longer is lost silently.
+
+    Everything that fits the underlay, and has lost 20 bytes at least when it has become IPv4, fits. The routes in the
+    pod see to it that it sends no more than ``pod_mtu``, 8 bytes less.
+    """
+    return config.mtu - HEADER_BYTES
 
 
 def host_ghost(wanted: Wanted) -> IPv6Address:
@@ -23,14 +38,15 @@ def host_ghost(wanted: Wanted) -> IPv6Address:
     return Ghost(wanted.cluster, SYSTEM_VPC, HOST_IPV4).address
 
 
+def both_forms(wanted: Wanted, ipv4: IPv4Address) -> tuple[IPv6Address, IPv6Address]:
+    """An address of the system VPC, translated and native."""
+    first, second = (Ghost(wanted.cluster, SYSTEM_VPC, ipv4, native).address for native in (False, True))
+    return first, second
+
+
 def system_addresses(wanted: Wanted) -> frozenset[IPv6Address]:
     """The node's own on loopback: itself, DNS and API, the latter two for native sockets too."""
-    services = {
-        Ghost(wanted.cluster, SYSTEM_VPC, each, native).address
-        for each in (wanted.dns, wanted.api)
-        for native in (False, True)
-    }
-    return frozenset({host_ghost(wanted), *services})
+    return frozenset({host_ghost(wanted), *both_forms(wanted, wanted.dns), *both_forms(wanted, wanted.api)})
 
 
 def cluster_prefixes(cluster: int) -> tuple[IPv6Network, IPv6Network]:
@@ -49,12 +65,14 @@ def system_prefixes(cluster: int) -> tuple[IPv6Network, IPv6Network]:
 
 
 def block_routes(wanted: Wanted) -> frozenset[Route]:
-    """What is in our blocks and no pod's is unreachable, so that senders learn of it and nothing goes in circles."""
-    return frozenset(
-        Route(block(wanted.cluster, vpc, network, native=native))
-        for vpc, network in wanted.blocks
-        for native in (False, True)
-    )
+    """What is in our blocks and no pod's is unreachable, so that senders learn of it and nothing goes in circles.
+
+    The same holds for all that is nobody's block: the host's default route would carry it to strangers.
+    """
+    blocks = {
+        block(wanted.cluster, vpc, network, native=native) for vpc, network in wanted.blocks for native in (False, True)
+    }
+    return frozenset(Route(each) for each in (*cluster_prefixes(wanted.cluster), *blocks))
 
 
 def host_ranges(config: NodeConfig, wanted: Wanted) -> tuple[IPv4Network, ...]:
@@ -64,18 +82,23 @@ def host_ranges(config: NodeConfig, wanted: Wanted) -> tuple[IPv4Network, ...]:
 
 
 def pod_routes(config: NodeConfig, wanted: Wanted, pod: PodNetwork) -> frozenset[Route]:
-    """The host's routes to a pod, and, if the pod is the host itself, through it."""
-    device, source = names.device(config, pod), host_ghost(wanted)
-    routes = {
-        Route(IPv6Network(Ghost(wanted.cluster, pod.vpc, pod.ipv4, native).address), device, source)
-        for native in (False, True)
-    }
-    routes |= {
-        Route(IPv4Network(each), device) for each in (pod.outside_ipv4, pod.outside_native_ipv4) if each is not None
-    }
+    """The host's routes to a pod, and, if the pod is the host itself, through it.
+
+    What fits the host end and not the pod's (``pod_end_mtu``) is fragmented, or its sender told, by the route's MTU:
+    what is not translated may be as long as what the pod sends, and IPv4 that becomes IPv6 grows by up to 28 bytes.
+    What becomes IPv4 fits anyway.
+    """
+    device, source, mtu = names.device(config, pod), host_ghost(wanted), pod_mtu(config)
+    translated, native = (Ghost(wanted.cluster, pod.vpc, pod.ipv4, each).address for each in (False, True))
+    routes = {Route(IPv6Network(translated), device, source), Route(IPv6Network(native), device, source, mtu=mtu)}
+    if pod.outside_ipv4:
+        routes.add(Route(IPv4Network(pod.outside_ipv4), device, mtu=mtu))
+    if pod.outside_native_ipv4:
+        longest = pod_end_mtu(config) - TRANSLATION_BYTES
+        routes.add(Route(IPv4Network(pod.outside_native_ipv4), device, mtu=longest))
     if names.is_node(pod):
         through = names.node_end(config)
-        routes |= {Route(each, through, pod.ipv4, HOST_IPV4) for each in host_ranges(config, wanted)}
+        routes |= {Route(each, through, pod.ipv4, HOST_IPV4, mtu) for each in host_ranges(config, wanted)}
     return frozenset(routes)
 
 

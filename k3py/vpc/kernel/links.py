@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from k3py.vpc.kernel import names, sysctls
-from k3py.vpc.kernel.layout import TRANSLATION_BYTES
+from k3py.vpc.kernel.layout import pod_end_mtu
 from k3py.vpc.kernel.netlink import ABSENT, EXISTS, Netlink, tolerating
 from k3py.vpc.wanted import NodeConfig, PodNetwork
 
@@ -29,7 +29,7 @@ def index(name: str) -> int:
 
 def make(netlink: Netlink, config: NodeConfig, pod: PodNetwork, device: str) -> None:
     """The pair, both ends down; the pod's end comes to be inside the pod's namespace."""
-    peer = {"ifname": names.POD_DEVICE, "address": names.pod_mac(pod), "mtu": config.mtu - TRANSLATION_BYTES}
+    peer = {"ifname": names.POD_DEVICE, "address": names.pod_mac(pod), "mtu": pod_end_mtu(config)}
     made = {
         "ifname": device,
         "kind": "veth",

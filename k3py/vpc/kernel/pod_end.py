@@ -23,8 +23,10 @@ _WITHOUT_LINK_LOCAL: Final = {"attrs": [("AF_INET6", {"attrs": [("IFLA_INET6_ADD
 _NO_IPV6: Final = frozenset({errno.EACCES, errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.EPERM, errno.ENODEV})
 
 
-def configure(pod: PodNetwork, cluster: int) -> None:
+def configure(pod: PodNetwork, cluster: int, mtu: int) -> None:
     """Addresses, default routes, and up; to be called inside the pod's namespace.
+
+    ``mtu``: how long, in bytes, packets may be that the pod sends.
 
     Raises:
         NetlinkError, OSError: the kernel refused.
@@ -39,9 +41,15 @@ def configure(pod: PodNetwork, cluster: int) -> None:
             socket_inside.link("set", index=number, IFLA_AF_SPEC=_WITHOUT_LINK_LOCAL)
         socket_inside.link("set", index=number, state="up")
         socket_inside.route(
-            "replace", family=socket.AF_INET, dst="default", gateway=str(HOST_IPV4), oif=number, flags=_ON_LINK
+            "replace",
+            family=socket.AF_INET,
+            dst="default",
+            gateway=str(HOST_IPV4),
+            oif=number,
+            flags=_ON_LINK,
+            metrics={"mtu": mtu},
         )
-        _configure_ipv6(socket_inside, number, Ghost(cluster, pod.vpc, pod.ipv4, native=True).address)
+        _configure_ipv6(socket_inside, number, Ghost(cluster, pod.vpc, pod.ipv4, native=True).address, mtu)
 
 
 def _replace_address(inside: Netlink, number: int, pod: PodNetwork) -> None:
@@ -52,12 +60,19 @@ def _replace_address(inside: Netlink, number: int, pod: PodNetwork) -> None:
             inside.addr("del", index=number, address=each.get("address"), prefixlen=each["prefixlen"])
 
 
-def _configure_ipv6(inside: Netlink, number: int, address: IPv6Address) -> None:
+def _configure_ipv6(inside: Netlink, number: int, address: IPv6Address, mtu: int) -> None:
     """A pod that has IPv6 switched off does without."""
     with tolerating(_NO_IPV6 | EXISTS):
         inside.addr("add", index=number, address=str(address), prefixlen=128, flags=_NO_DAD)
     with tolerating(_NO_IPV6):
-        inside.route("replace", family=socket.AF_INET6, dst="default", gateway=str(GATEWAY_IPV6), oif=number)
+        inside.route(
+            "replace",
+            family=socket.AF_INET6,
+            dst="default",
+            gateway=str(GATEWAY_IPV6),
+            oif=number,
+            metrics={"mtu": mtu},
+        )
 
 
 def _write_if_there(path: str, value: str) -> None:

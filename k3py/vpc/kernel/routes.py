@@ -86,6 +86,8 @@ def _message(config: NodeConfig, route: Route, index: int) -> dict[str, Any]:
         message["type"] = "unreachable"
     if route.source:
         message["prefsrc"] = str(route.source)
+    if route.mtu:
+        message["metrics"] = {"mtu": route.mtu}
     if route.gateway:
         message |= {"gateway": str(route.gateway), "flags": _ON_LINK}
     elif index and route.destination.version == 4:
@@ -94,9 +96,10 @@ def _message(config: NodeConfig, route: Route, index: int) -> dict[str, Any]:
 
 
 def _route(message: Any, names: dict[int, str]) -> Route:
-    gateway, source = message.get("gateway"), message.get("prefsrc")
+    gateway, source, metrics = message.get("gateway"), message.get("prefsrc"), message.get("metrics")
     version4 = message["family"] == socket.AF_INET
     parse = IPv4Address if version4 else IPv6Address
     network = ip_network(f"{message.get('dst')}/{message['dst_len']}")
     device = "" if message["type"] == _UNREACHABLE else names.get(message.get("oif", 0), "?")
-    return Route(network, device, parse(source) if source else None, IPv4Address(gateway) if gateway else None)
+    mtu = metrics.get("mtu", 0) if metrics else 0
+    return Route(network, device, parse(source) if source else None, IPv4Address(gateway) if gateway else None, mtu)

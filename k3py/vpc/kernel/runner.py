@@ -188,7 +188,8 @@ class _Run:
             with netlink() as socket:
                 links.configure_node_end(socket, self._config, pod)
         else:
-            namespaces.inside(Path(pod.netns), lambda: pod_end.configure(pod, self._wanted.cluster))
+            mtu = layout.pod_mtu(self._config)
+            namespaces.inside(Path(pod.netns), lambda: pod_end.configure(pod, self._wanted.cluster, mtu))
 
     def _join(self, pod: PodNetwork) -> None:
         host = names.is_node(pod)

@@ -13,12 +13,16 @@ ROUTE_PROTOCOL: Final = 107
 
 @dataclass(frozen=True)
 class Route:
-    """A route of ours. No ``device``: unreachable. A ``gateway`` is on the link, whatever its address."""
+    """A route of ours. No ``device``: unreachable. A ``gateway`` is on the link, whatever its address.
+
+    ``mtu`` in bytes, 0 for the device's: what is longer is fragmented, or its sender told.
+    """
 
     destination: IPv4Network | IPv6Network
     device: str = ""
     source: IPv4Address | IPv6Address | None = None
     gateway: IPv4Address | None = None
+    mtu: int = 0
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ def in_network_namespace(test: Callable[[], None]) -> None:
         try:
             libc = ctypes.CDLL(None, use_errno=True)
             assert libc.unshare(CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+            Path("/proc/sys/net/ipv4/ip_forward").write_text("0")  # a new namespace takes over the machine's
             test()
         except BaseException as error:
             failures.append(error)

@@ -173,7 +173,7 @@ def test_what_is_taken_away_comes_back_at_the_event(tmp_path):
         run("ip", "addr", "flush", "dev", "lo", "scope", "global")
         await comes_true(lambda: ping("", ghost(pod)))
         run("ip", "-6", "route", "flush", "type", "unreachable", "proto", "107")
-        await comes_true(lambda: run("ip", "-6", "route", "show", "type", "unreachable").count("proto 107") == 2)
+        await comes_true(lambda: run("ip", "-6", "route", "show", "type", "unreachable").count("proto 107") == 4)
         run("ip", "link", "del", names.node_end(CONFIG))
         await comes_true(lambda: ping("", "10.42.0.3"))
 
