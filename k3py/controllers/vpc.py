@@ -39,8 +39,8 @@ COUNT_SECONDS: Final = 5.0
 LOOK_AGAIN_SECONDS: Final = 30.0
 # Names of what a VPC waits for that a message shows of each kind.
 NAMES_SHOWN_MAX: Final = 3
-# The first and the last address of a range are never given.
-RESERVED_ADDRESSES: Final = 2
+# Network, first and broadcast address of a range are never given.
+RESERVED_ADDRESSES: Final = 3
 
 
 @dataclass(frozen=True)

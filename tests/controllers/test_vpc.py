@@ -53,10 +53,10 @@ def status(toy: Toy, name: str = "red") -> VPCStatus:
 def test_each_gets_its_number_and_prefix() -> None:
     toy = world(vpc("red"), vpc("blue", "10.0.0.0/8"))
     assert status(toy, "default") == VPCStatus(
-        phase="Active", vpc_id=1, prefix="fd6b:3370:1000:bad:cafe:1::/96", service_cidr="10.43.0.0/16", capacity=65_534
+        phase="Active", vpc_id=1, prefix="fd6b:3370:1000:bad:cafe:1::/96", service_cidr="10.43.0.0/16", capacity=65_533
     )
     assert (status(toy).vpc_id, status(toy).prefix, status(toy).capacity) == (
-        2, "fd6b:3370:1000:bad:cafe:2::/96", 254,
+        2, "fd6b:3370:1000:bad:cafe:2::/96", 253,
     )  # fmt: skip
     assert status(toy, "blue").vpc_id == 3
     written = len(toy.log)
