@@ -86,6 +86,9 @@ class Steps:
         """Carry out one quick action. Expected failures become the pod's trouble; others are raised."""
         match action:
             case Move():
+                if action.event is PodEvent.SANDBOX_LOST:
+                    # The next sandbox is to be connected, though its namespace may have the same name.
+                    await self._detach()
                 self._move(action)
             case StartSandbox():
                 await self._start_sandbox()

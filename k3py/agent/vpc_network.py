@@ -18,6 +18,7 @@ from k3py.base.backoff import Backoff
 from k3py.base.clock import Clock
 from k3py.base.paths import write_private
 from k3py.base.tasks import Tasks
+from k3py.base.turns import Turns
 from k3py.client.vpc import VpcRefused, VpcUnavailable
 from k3py.model.generated.core_v1 import Container, Pod
 from k3py.model.service_range import dns_address
@@ -65,6 +66,8 @@ class VpcNetwork:
         self._clock = clock
         self._new_backoff = new_backoff
         self._tasks = Tasks()
+        # A pod is asked for one thing at a time: what is given back late must not take a new network away.
+        self._turns = Turns()
         self._pods: dict[str, _Kept] = {}
         self._known = asyncio.Event()
         self.facts: NetworkFacts | None = None
@@ -109,8 +112,9 @@ class VpcNetwork:
             name=pod.metadata.name,
             host_ports=host_ports(pod),
         )
-        allocation = await self._attach(request)
-        self._keep(request.pod_uid, _Kept(allocation))
+        async with self._turns.turn(request.pod_uid):
+            allocation = await self._attach(request)
+            self._keep(request.pod_uid, _Kept(allocation))
         return self.addresses(request.pod_uid)
 
     async def _attach(self, request: AttachPodRequest) -> Allocation:
@@ -175,6 +179,10 @@ class VpcNetwork:
             await asyncio.sleep(backoff.next_seconds())
 
     async def _try_to_give_back(self, pod_uid: str) -> bool:
+        async with self._turns.turn(pod_uid):
+            return await self._given_back(pod_uid)
+
+    async def _given_back(self, pod_uid: str) -> bool:
         kept = self._pods.get(pod_uid)
         if kept is None or kept.allocation is not None:
             return True  # attached anew meanwhile

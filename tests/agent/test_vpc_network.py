@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from k3py.agent.network import NO_VPC_DAEMON
-from k3py.agent.vpc_network import host_ports
+from k3py.agent.vpc_network import VpcNetwork, host_ports
+from k3py.base.backoff import Backoff
 from k3py.client.vpc import VpcRefused
 from k3py.model.generated import core_v1
 from k3py.model.vpc_socket import VPC_FULL, HostPort
@@ -100,6 +102,50 @@ def test_a_refusal_is_told_and_tried_again(tmp_path: Path) -> None:
         assert world.phase() == "Pending"
         world.vpc.refusal = None
         await world.until(lambda: world.phase() == "Running")
+
+    play(tmp_path, story)
+
+
+def test_a_sandbox_made_anew_is_connected_anew(tmp_path: Path) -> None:
+    """After a reboot the agent knows the pod's old addresses, and the daemon is slower than the agent."""
+
+    async def story(world: World) -> None:
+        assert world.vpc is not None
+        world.cluster.put(pod(host_network=False))
+        await world.until(lambda: world.phase() == "Running")
+        world.kill()
+        world.runtime.sandboxes.clear()
+        world.vpc.pods.clear()
+        world.vpc.away = True
+        world.start()
+        await world.until(lambda: bool(world.runtime.sandboxes))
+        world.kill()
+        world.start()
+        await asyncio.sleep(30)
+        (sandbox,) = world.runtime.sandboxes.values()
+        assert not sandbox.containers
+        world.vpc.away = False
+        await world.until(lambda: bool(sandbox.containers))
+        assert world.vpc.pods
+
+    play(tmp_path, story)
+
+
+def test_nothing_that_is_given_back_late_takes_a_new_network_away(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        assert world.vpc is not None
+        network = VpcNetwork(world.vpc, tmp_path / "network", world.clock, lambda *_: Backoff(Random(1), 0.1, 0.1))
+        made = pod(host_network=False)
+        made.metadata.uid = "1"
+        await network.attach(made, Path("/run/netns/old"))
+        world.vpc.away = True
+        await network.detach("1")
+        world.vpc.away, world.vpc.attach_seconds = False, 5.0
+        await network.attach(made, Path("/run/netns/new"))
+        await asyncio.sleep(10)
+        assert world.vpc.pods["1"].netns == "/run/netns/new"
+        assert network.addresses("1")
+        await network.stop()
 
     play(tmp_path, story)
 

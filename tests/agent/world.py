@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import Context
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from k3py.agent.vpc_network import VpcNetwork
 from k3py.base.backoff import Backoff
 from k3py.base.clock import LoopClock
 from k3py.base.paths import Paths
+from k3py.base.turns import Turns
 from k3py.base.virtual_loop import Life, VirtualLoop
 from k3py.client.vpc import VpcRefused, VpcUnavailable
 from k3py.image.auth import Credential
@@ -121,11 +123,17 @@ async def _outside(act: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 class FakeVpcDaemon:
-    """A VPC daemon that gives addresses; it can be ``away``, and ``refusal`` is what it says to every new pod."""
+    """A VPC daemon that gives addresses, one pod's requests after another.
+
+    It can be ``away``; ``refusal`` is what it says to every new pod. With ``attach_seconds`` attaching takes so long;
+    the agent must not be killed meanwhile.
+    """
 
     def __init__(self) -> None:
         self.away = False
         self.refusal: VpcRefused | None = None
+        self.attach_seconds = 0.0
+        self._turns = Turns()
         self.pods: dict[str, AttachPodRequest] = {}
         self._given: dict[str, int] = {}
 
@@ -138,7 +146,9 @@ class FakeVpcDaemon:
         self._check()
         if self.refusal is not None:
             raise self.refusal
-        self.pods[request.pod_uid] = request
+        async with self._turn(request.pod_uid):
+            await asyncio.sleep(self.attach_seconds)
+            self.pods[request.pod_uid] = request
         number = self._given.setdefault(request.pod_uid, len(self._given) + 2)
         answer = Allocation(
             pod_uid=request.pod_uid, vpc=request.vpc, vpc_id=1, ipv4=f"10.42.0.{number}",
@@ -150,7 +160,11 @@ class FakeVpcDaemon:
     async def detach_pod(self, request: DetachPodRequest) -> None:
         await asyncio.sleep(0)
         self._check()
-        self.pods.pop(request.pod_uid, None)
+        async with self._turn(request.pod_uid):
+            self.pods.pop(request.pod_uid, None)
+
+    def _turn(self, pod_uid: str) -> AbstractAsyncContextManager[None]:
+        return self._turns.turn(pod_uid) if self.attach_seconds else nullcontext()
 
     def _check(self) -> None:
         if self.away:
