@@ -81,12 +81,13 @@ class Handlers:
     async def _connect(
         self, host: str, port: int, pod_uid: str, tls: ssl.SSLContext | None
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        target = host or self._network.node_address(pod_uid)
+        """A host of the pod's choice is asked from the pod's network: the node reaches every VPC, the pod does not."""
+        target = "" if host else self._network.node_address(pod_uid)
         try:
             if target:
                 return await asyncio.open_connection(target, port, limit=HEAD_BYTES_MAX, ssl=tls)
-            connected = await self._runtime.connect(pod_uid, port)
-            name = "localhost" if tls else None
+            connected = await self._runtime.connect(pod_uid, port, host)
+            name = host or "localhost" if tls else None
             return await asyncio.open_connection(sock=connected, limit=HEAD_BYTES_MAX, ssl=tls, server_hostname=name)
         except (OSError, RuntimeProblem) as problem:
             reason = reason_of(problem)

@@ -288,7 +288,7 @@ class FakeRuntime:
         found = self._sandbox(pod_uid)
         found.config = replace(found.config, resources=resources)
 
-    async def connect(self, pod_uid: str, port: int) -> socket.socket:
+    async def connect(self, pod_uid: str, port: int, host: str = "") -> socket.socket:
         """One end of a pair of sockets whose other end echoes; port 1 refuses."""
         self._sandbox(pod_uid)
         if port == 1:

@@ -273,8 +273,8 @@ class OciRuntime:
     async def update_sandbox(self, pod_uid: str, resources: Resources) -> None:
         self._host.cgroups.apply(self._sandbox_record(pod_uid).cgroup, resources)
 
-    async def connect(self, pod_uid: str, port: int) -> socket.socket:
-        return await sandbox.connect(self.network_namespace(pod_uid), port)
+    async def connect(self, pod_uid: str, port: int, host: str = "") -> socket.socket:
+        return await sandbox.connect(self.network_namespace(pod_uid), port, host)
 
     def network_namespace(self, pod_uid: str) -> Path | None:
         return self._sandboxes.network_pin(self._sandbox_record(pod_uid))

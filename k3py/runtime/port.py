@@ -364,10 +364,12 @@ class Runtime(Protocol):
         """Change the limits of the pod as a whole (before a container's are raised, after they were lowered)."""
         ...
 
-    async def connect(self, pod_uid: str, port: int) -> socket.socket:
-        """A non-blocking TCP socket connected to ``localhost:port`` as seen inside the pod (127.0.0.1, then ::1).
+    async def connect(self, pod_uid: str, port: int, host: str = "") -> socket.socket:
+        """A non-blocking TCP socket of the pod's network, connected to ``host:port`` as seen from there.
 
-        Raises NoSuchSandbox; OSError as ``connect`` does.
+        Without a host ``localhost`` is meant: 127.0.0.1, then ::1. A name is looked up as the node looks it up.
+
+        Raises NoSuchSandbox; OSError as ``connect`` and ``getaddrinfo`` do.
         """
         ...
 

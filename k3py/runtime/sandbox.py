@@ -20,6 +20,7 @@ from k3py.runtime.oci_config import SHM_BYTES, Shared
 from k3py.runtime.records import SandboxRecord
 
 HOSTNAME_LENGTH_MAX: Final = 63  # what Kubernetes allows; the kernel takes 64
+_LOCALHOST: Final = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 _SIOCSIFFLAGS: Final = 0x8914
 _IFF_UP: Final = 0x1
 _KINDS: Final = {
@@ -102,14 +103,14 @@ def shared_of(record: SandboxRecord, folder: Path) -> Shared:
     return Shared(namespaces, shm)
 
 
-async def connect(pin: Path | None, port: int) -> socket.socket:
-    """A connected non-blocking TCP socket to ``localhost:port`` in the network namespace at ``pin`` (None: the host's).
+async def connect(pin: Path | None, port: int, host: str = "") -> socket.socket:
+    """A connected non-blocking TCP socket to ``host:port`` in the network namespace at ``pin`` (None: the host's).
 
-    Raises OSError of the last address tried (127.0.0.1, then ::1).
+    Raises OSError of the first address tried; without a host these are 127.0.0.1, then ::1.
     """
     loop = asyncio.get_running_loop()
     problem: OSError | None = None
-    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+    for family, address in await _addresses(host, port) if host else _LOCALHOST:
         connection = await _socket_in(pin, family)
         try:
             await loop.sock_connect(connection, (address, port))
@@ -123,6 +124,14 @@ async def connect(pin: Path | None, port: int) -> socket.socket:
             return connection
     assert problem is not None
     raise problem
+
+
+async def _addresses(host: str, port: int) -> list[tuple[int, str]]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except ValueError as problem:  # no name at all: with an empty label, say
+        raise socket.gaierror(socket.EAI_NONAME, f"no such host: {host[:80]!r}") from problem
+    return [(family, str(address[0])) for family, _, _, _, address in found]
 
 
 async def _socket_in(pin: Path | None, family: int) -> socket.socket:

@@ -59,7 +59,11 @@ def test_the_startup_probe_goes_first() -> None:
 class Connects:
     """A runtime that connects to this host, as with the host's network."""
 
-    async def connect(self, pod_uid: str, port: int) -> socket.socket:
+    def __init__(self) -> None:
+        self.hosts: list[str] = []
+
+    async def connect(self, pod_uid: str, port: int, host: str = "") -> socket.socket:
+        self.hosts.append(host)
         made = socket.socket()
         made.setblocking(False)
         await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", port))
@@ -124,6 +128,32 @@ def test_tcp() -> None:
     asked(b"", lambda port: Probe(tcp_socket=core_v1.TCPSocketAction(port=port)))
     with pytest.raises(HandlerFailed, match=r"dial tcp 127\.0\.0\.1:1: connect: "):
         asked(b"", lambda _: Probe(tcp_socket=core_v1.TCPSocketAction(port=1)))
+
+
+class Elsewhere(HostNetworkOnly):
+    """A network in which the node reaches the pod at an address of its own, where nobody answers."""
+
+    def node_address(self, pod_uid: str) -> str:
+        return "127.255.255.254"
+
+
+@pytest.mark.parametrize("host", ["fd6b:3370::1", "127.0.0.1"])
+def test_a_host_of_the_pods_choice_is_asked_from_the_pods_network_never_from_the_nodes(host: str) -> None:
+    async def story() -> None:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        runtime: Any = Connects()
+        handlers = Handlers(runtime, Elsewhere())
+        await handlers.run(
+            Probe(tcp_socket=core_v1.TCPSocketAction(port=port, host=host)), "uid", container(), "c", 5.0
+        )
+        assert runtime.hosts == [host]
+        with pytest.raises(HandlerFailed, match="connect: "):
+            await handlers.run(Probe(tcp_socket=core_v1.TCPSocketAction(port=port)), "uid", container(), "c", 5.0)
+        assert runtime.hosts == [host]
+        server.close()
+
+    asyncio.run(story())
 
 
 def test_a_silent_server_runs_out_of_time() -> None:

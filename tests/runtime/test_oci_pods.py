@@ -44,6 +44,12 @@ def test_a_pods_containers_share_network_name_and_memory_but_not_processes(machi
         await loop.sock_sendall(connection, b"through the pod's own loopback")
         assert await loop.sock_recv(connection, 100) == b"through the pod's own loopback"
         connection.close()
+        for elsewhere in ("localhost", "192.0.2.1"):  # names are known; what only the host reaches is out of reach
+            with pytest.raises(OSError, match=r"Connect call failed|unreachable"):
+                await runtime.connect("uid-1", 8081, elsewhere)
+        for nowhere in ("a..b", "x" * 70):
+            with pytest.raises(OSError, match="no such host"):
+                await runtime.connect("uid-1", 8081, nowhere)
         assert (await runtime.status(server)).state in (ContainerState.RUNNING, ContainerState.EXITED)
         with pytest.raises(ConnectionRefusedError):
             await runtime.connect("uid-1", 8081)
