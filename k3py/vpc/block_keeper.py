@@ -136,18 +136,28 @@ class BlockKeeper:
     # --- acting
 
     async def _look(self) -> None:
-        state = self._state
+        """Raises NetworkProblem, Problem: the first that there was; none keeps the rest from being done."""
+        state, problems = self._state, list[Exception]()
+
+        async def attempt(work: Awaitable[None]) -> None:
+            try:
+                await work
+            except (NetworkProblem, Problem) as problem:
+                problems.append(problem)
+
         for key in list(self._lost):
-            await self._ask_again(key)
+            await attempt(self._ask_again(key))
         for vpc in list(state.vpcs.values()):
             if vpc.active and state.allocator.wants_block(vpc.id):
-                await self.obtain(vpc)
+                await attempt(self.obtain(vpc))
         for key in state.allocator.releasable(state.closing()):
-            await self._give_back(key)
+            await attempt(self._give_back(key))
         puts = state.forget_vpcs()
         if puts:
             self._changed()
             await self._records.put(puts)
+        if problems:
+            raise problems[0]
 
     async def _create(self, vpc: VpcRow) -> None:
         client = self._reachable(vpc)

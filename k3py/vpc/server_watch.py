@@ -1,9 +1,11 @@
 """Follows what the server says of VPCs, this node's blocks, Services and EndpointSlices. Acts.
 
 Everything is kept, so that a restart without the server goes on with it. What was kept and the server's first complete
-list no longer has is gone; until that list nothing goes away.
+list no longer has is gone; until that list nothing goes away. Nor does anything change by the word of a server of
+another cluster, as one is that has lost its store: nothing is taken from it before it has named this cluster's id.
 """
 
+import asyncio
 import logging
 import random
 from collections.abc import Callable
@@ -45,7 +47,7 @@ class ServerWatch:
         self._state, self._records, self._blocks = state, records, blocks
         self._network_changed, self._services_changed = network_changed, services_changed
         self._clock, self._source = clock, source
-        self._vpcs: Reflector[VPC] | None = None
+        self._ours = asyncio.Event()
 
     @property
     def in_contact(self) -> bool:
@@ -54,12 +56,23 @@ class ServerWatch:
 
     def start(self, client: Client, tasks: Tasks) -> None:
         """Follow this server from now on, in tasks of ``tasks``."""
-        self._blocks.client = client
         state = self._state
+
+        async def follow_ours(reflector: Reflector[Any]) -> None:
+            await self._ours.wait()
+            await reflector.run()
+
+        def vpc_changed(change: Change[VPC]) -> None:
+            self._vpc(change)
+            if state.met and not self._ours.is_set():
+                self._ours.set()
+                self._blocks.client = client
+                if vpcs.is_synced:
+                    vpcs_listed()
 
         def vpcs_listed() -> None:
             known = {row.name for row in state.vpcs.values() if not row.gone}
-            for name in known - {key[1] for key in vpcs.objects}:
+            for name in known - {key[1] for key in vpcs.objects} if self._ours.is_set() else ():
                 self._keep(state.lose_vpc(name))
 
         def blocks_listed() -> None:
@@ -67,7 +80,7 @@ class ServerWatch:
                 self._blocks.told_gone(name)
 
         vpcs = Reflector(
-            client, VPC, self._vpc, self._clock, self._source, on_synced=vpcs_listed, on_contact=self._contact
+            client, VPC, vpc_changed, self._clock, self._source, on_synced=vpcs_listed, on_contact=self._contact
         )
         mine = f"spec.nodeName={state.config.node_name}"
         blocks = Reflector(
@@ -75,8 +88,9 @@ class ServerWatch:
         )
         services = self._cache(client, Service, state.services, put_service)
         slices = self._cache(client, EndpointSlice, state.slices, put_slice)
-        for name, reflector in (("VPCs", vpcs), ("blocks", blocks), ("Services", services), ("slices", slices)):
-            tasks.start(reflector.run(), f"watch of {name}")
+        tasks.start(vpcs.run(), "watch of VPCs")
+        for name, reflector in (("blocks", blocks), ("Services", services), ("slices", slices)):
+            tasks.start(follow_ours(reflector), f"watch of {name}")
 
     def _contact(self, is_there: bool) -> None:
         self._blocks.in_contact = is_there
@@ -85,9 +99,14 @@ class ServerWatch:
 
     def _vpc(self, change: Change[VPC]) -> None:
         if isinstance(change, Deleted):
-            puts = self._state.lose_vpc(change.last.metadata.name)
-        else:
-            puts = self._state.learn_vpc(change.new)
+            if self._ours.is_set():
+                self._keep(self._state.lose_vpc(change.last.metadata.name))
+            return
+        name, troubles = change.new.metadata.name, self._state.troubles
+        before = troubles.get(name)
+        puts = self._state.learn_vpc(change.new)
+        if troubles.get(name, before) != before:
+            log.error("VPC %s as the server has it is not taken up: %s", name, troubles[name])
         self._keep(puts)
 
     def _keep(self, puts: Puts) -> None:

@@ -28,13 +28,15 @@ class BadVpc(ValueError):
 
 @dataclass
 class State:
-    """``troubles``: by a VPC's name why what the server says of it is not taken up."""
+    """``troubles``: by a VPC's name why what the server says of it is not taken up. ``met``: somebody said in this life
+    what only a server of this cluster knows."""
 
     config: NodeConfig
     kept: Kept
     allocator: Allocator = field(init=False)
     node: NodeRow = field(init=False)
     troubles: dict[str, str] = field(default_factory=dict)
+    met: bool = False
 
     def __post_init__(self) -> None:
         self.allocator = Allocator(self.config.egress_range)
@@ -119,6 +121,7 @@ class State:
                 "run 'k3py reset' before it joins another cluster"
             )
             return []
+        self.met = True
         held = self.vpcs.get(row.id)
         if held is not None and (held.name, held.cidr) != (row.name, row.cidr) and self._is_held(row.id):
             self.troubles[row.name] = (

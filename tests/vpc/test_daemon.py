@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 import pytest
 
+from k3py.model.ghost import Ghost
 from k3py.model.vpc_socket import HostPort
 from k3py.model.vpc_v1 import VPCBlock
 from k3py.vpc.ports import NetworkProblem
 from k3py.vpc.rows import Attachment
 from k3py.vpc.wanted import NODE_POD
+from tests.agent.cluster import Cluster
 from tests.vpc.world import World, block, endpoints, service, vpc
 
 Story = Callable[[World], Coroutine[Any, Any, None]]
@@ -245,6 +248,28 @@ def test_a_full_vpc_refuses_until_somebody_gives_a_slice_back() -> None:
     play(story)
 
 
+def test_a_full_vpc_keeps_no_other_from_giving_back() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        world.cluster.put(vpc("tiny", 2, "10.9.0.0/28"))
+        green = world.cluster.put(vpc("green", 3, "10.10.0.0/16"))
+        for each in range(3):
+            world.cluster.put(block("tiny", 2, f"10.9.0.{4 * each}/30", "n2"))
+        daemon = await world.ready()
+        await world.until(lambda: 3 in daemon.state.vpcs)
+        with suppress(NetworkProblem):
+            for each in range(4):
+                await daemon.attach(f"t{each}", "tiny", Attachment(netns=f"/run/netns/t{each}"))
+        await world.attach("g", "green")
+        world.cluster.drop(green)
+        await world.until(lambda: daemon.state.vpcs[3].gone)
+        await daemon.detach("g")
+        await world.until(lambda: 3 not in daemon.state.vpcs)
+        assert all(each.spec.vpc != "green" for each in blocks_of(world))
+
+    play(story)
+
+
 def test_many_pods_get_more_blocks_ahead_of_time_and_empty_ones_go_back() -> None:
     async def story(world: World) -> None:
         world.cluster.put(vpc())
@@ -398,6 +423,42 @@ def test_what_the_server_forgot_while_the_daemon_was_dead_is_forgotten() -> None
         daemon = await world.ready(follow=False)
         assert set(daemon.state.services) == {("default", "stays")}
         assert set(daemon.state.vpcs) == {1}
+
+    play(story)
+
+
+def test_a_server_of_another_cluster_changes_nothing() -> None:
+    """One that lost its store, say: it has a VPC "default" too, but no service and no block of ours."""
+
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        world.cluster.put(vpc("blue", 2))
+        world.cluster.put(service("web"))
+        world.cluster.put(endpoints("web-1", "10.42.0.9"))
+        first = await world.ready()
+        await world.attach("p1")
+        await world.attach("p2", "blue")
+        await asyncio.sleep(5)
+        kept, wanted, switched = first.state.services, first.wanted(), world.table.switched[-1]
+        await first.stop()
+        ours, world.cluster = world.cluster, Cluster(world.clock)
+        foreign = vpc()
+        foreign.status.prefix = f"{Ghost(0xBAD, 1, IPv4Address(0))}/96"
+        world.cluster.put(foreign)
+        daemon = await world.ready()
+        await asyncio.sleep(60)
+        world.cluster.drop(foreign)
+        await asyncio.sleep(60)
+        assert daemon.wanted() == wanted
+        assert daemon.state.services.keys() == kept.keys()
+        assert world.table.switched[-1] == switched
+        assert not blocks_of(world)
+        await daemon.stop()
+        # And nothing of it was kept.
+        world.cluster = ours
+        daemon = await world.ready()
+        assert daemon.wanted() == wanted
+        await world.attach("p3", "blue")
 
     play(story)
 
