@@ -9,6 +9,7 @@ import contextlib
 import logging
 import socket
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,12 +19,16 @@ log = logging.getLogger(__name__)
 
 # Of one node's pods together, watches too. Each takes at most four buffers, so 64 MiB if all were full.
 CONNECTIONS_MAX: Final = 512
+# Of one address: an operator that watches dozens of kinds has room, and no pod keeps all others from the API.
+CONNECTIONS_PER_SOURCE_MAX: Final = 128
 BUFFER_BYTES: Final = 32 * 1024
 BACKLOG: Final = 128
 # A server on the same network answers in milliseconds; one that is off does not answer at all.
 CONNECT_SECONDS: Final = 3.0
 # A server that could not be reached is not tried again so soon: until then others are, or the pod is refused at once.
 FAILED_SECONDS: Final = 1.0
+# Refusals are said so seldom.
+REFUSED_SECONDS: Final = 60.0
 # A connection without a byte either way for so long is given up. Watches get a bookmark every minute.
 IDLE_SECONDS: Final = 3600.0
 # When one side has ended and the other says nothing more for so long, that is an end too.
@@ -53,6 +58,7 @@ class ApiRelay:
         clock: Clock | None = None,
         *,
         connections_max: int = CONNECTIONS_MAX,
+        per_source_max: int = CONNECTIONS_PER_SOURCE_MAX,
         connect_seconds: float = CONNECT_SECONDS,
         failed_seconds: float = FAILED_SECONDS,
         idle_seconds: float = IDLE_SECONDS,
@@ -62,6 +68,7 @@ class ApiRelay:
         self._servers = list(servers)
         self._clock = clock or SystemClock()
         self._connections_max = connections_max
+        self._per_source_max = per_source_max
         self._connect_seconds = connect_seconds
         self._failed_seconds = failed_seconds
         self._idle_seconds = idle_seconds
@@ -69,6 +76,8 @@ class ApiRelay:
         self._failed_at: dict[int, float] = {}
         self._listeners: list[asyncio.Server] = []
         self._open: set[asyncio.Task[None]] = set()
+        self._sources: Counter[str] = Counter()
+        self._refused_again = float("-inf")
 
     @property
     def listening(self) -> list[tuple[str, int]]:
@@ -105,13 +114,29 @@ class ApiRelay:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._open) >= self._connections_max:
-            log.warning("refusing a connection to the API: %d are open", len(self._open))
+        source = str((writer.get_extra_info("peername") or ("",))[0])
+        if len(self._open) >= self._connections_max or self._sources[source] >= self._per_source_max:
+            self._say_refused(source)
             _reset(writer)
             return
+        self._sources[source] += 1
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer), name="connection to the API")
         self._open.add(task)
-        task.add_done_callback(self._open.discard)
+        task.add_done_callback(lambda ended: self._closed(ended, source))
+
+    def _say_refused(self, source: str) -> None:
+        """Now and then: a pod that is refused comes again at once."""
+        now = self._clock.monotonic()
+        if now >= self._refused_again:
+            self._refused_again = now + REFUSED_SECONDS
+            mine, all_ = self._sources[source], len(self._open)
+            log.warning("refusing %s a connection to the API: it has %d of the %d that are open", source, mine, all_)
+
+    def _closed(self, task: asyncio.Task[None], source: str) -> None:
+        self._open.discard(task)
+        self._sources[source] -= 1
+        if not self._sources[source]:
+            del self._sources[source]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

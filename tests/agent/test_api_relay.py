@@ -183,6 +183,32 @@ def test_the_bound_on_connections_holds_and_frees_itself() -> None:
     run(story)
 
 
+def test_one_pod_does_not_take_the_places_of_all() -> None:
+    async def story() -> None:
+        async with server() as port:
+            relayed = ApiRelay([(HERE, port)], SystemClock(), per_source_max=2)
+            await relayed.start(["127.0.0.1"], 0)
+            here = relayed.listening[0]
+            greedy = [await asyncio.open_connection(*here) for _ in range(3)]
+            with pytest.raises(ConnectionResetError):
+                await greedy[2][0].read()
+            other = await asyncio.open_connection(*here, local_addr=("127.0.0.2", 0))
+            other[1].write(b"let me in")
+            assert await other[0].readexactly(9) == b"let me in"
+            greedy[0][1].transport.abort()
+            while relayed.connections > 2:
+                await asyncio.sleep(0)
+            again = await asyncio.open_connection(*here)
+            again[1].write(b"and me")
+            assert await again[0].readexactly(6) == b"and me"
+            for _, writer in (*greedy, other, again):
+                writer.transport.abort()
+            await relayed.stop()
+            assert relayed.connections == 0
+
+    asyncio.run(asyncio.wait_for(story(), SECONDS))
+
+
 def test_silence_ends_a_connection_and_talk_keeps_it() -> None:
     async def story() -> None:
         async with server() as port, relay(port, idle_seconds=1.5) as relayed:
