@@ -37,6 +37,8 @@ NARROW_MTU = 1400
 UPLINK = "up0"
 # A story that takes longer is stuck.
 STORY_SECONDS = 60.0
+# A kernel that says only some of its errors would hide that it says others.
+_TALKATIVE = (("ipv4/icmp_ratemask", "0"), ("ipv4/icmp_msgs_per_sec", "1000000"), ("ipv6/icmp/ratelimit", "0"))
 _FORWARDING = ("/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding")
 
 
@@ -60,6 +62,14 @@ class Home:
         """A coroutine's result."""
         return asyncio.run_coroutine_threadsafe(story, self._loop).result(STORY_SECONDS)
 
+    def work(self, work: Callable[[], T]) -> T:
+        """A function's result, by a thread beside the loop, as the kernel side has its own."""
+
+        async def story() -> T:
+            return await asyncio.get_running_loop().run_in_executor(None, work)
+
+        return self.run(story())
+
     def do(self, work: Callable[[], T]) -> T:
         """A function's result; the loop waits for it."""
 
@@ -70,6 +80,7 @@ class Home:
 
     def close(self) -> None:
         """The namespace goes with the thread."""
+        self.run(self._loop.shutdown_default_executor())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
@@ -102,6 +113,7 @@ class Bed:
         return described.split("link/ether ")[1].split()[0]
 
     def _wire(self) -> None:
+        talkative()
         plug(UPLINK, "to-node", self.router)
         in_namespace(self.router, self._make_router)
         for address in (f"{NODE}/24", f"{NODE_6}/64"):
@@ -114,6 +126,7 @@ class Bed:
         in_namespace(self.outside, lambda: run("ip", "link", "set", "eth0", "mtu", NARROW_MTU))
 
     def _make_router(self) -> None:
+        talkative()
         run("ip", "link", "set", "lo", "up")
         run("ip", "link", "add", "lan", "type", "bridge")
         plug("to-neighbour", "eth0", self.neighbour)
@@ -130,8 +143,10 @@ class Bed:
 
 
 @contextmanager
-def bed(folder: Path, make_services: Callable[[Path], NamespaceTable] | None = None) -> Iterator[Bed]:
-    """A node on the LAN, started, without pods."""
+def bed(
+    folder: Path, make_services: Callable[[Path], NamespaceTable] | None = None, start: bool = True
+) -> Iterator[Bed]:
+    """A node on the LAN, without pods."""
     build()
     with ExitStack() as undo:
         place = undo.enter_context(bpffs(folder))
@@ -141,14 +156,21 @@ def bed(folder: Path, make_services: Callable[[Path], NamespaceTable] | None = N
         services = make_services(place) if make_services else Joined()
         node = KernelNode(CONFIG, folder / "state", bpffs=place, services=services)
         machine = Machine(folder, place, undo, node, services, [])  # type: ignore[arg-type]
-        undo.callback(lambda: home.run(node.stop()))
-        home.run(node.start())
+        undo.callback(lambda: home.run(machine.node.stop()))
+        if start:
+            home.run(node.start())
         yield home.do(lambda: Bed(home, machine, undo))
 
 
 def in_namespace(netns: str, work: Callable[[], T]) -> T:
     """Do something in a namespace; the empty one is the caller's."""
     return namespaces.inside(Path(netns), work) if netns else work()
+
+
+def talkative() -> None:
+    """The calling thread's namespace says all of its errors."""
+    for path, value in _TALKATIVE:
+        Path("/proc/sys/net", path).write_text(value)
 
 
 def plug(name: str, other: str, netns: str) -> None:

@@ -36,6 +36,8 @@ from tests.vpc.kernel.machine import CLUSTER, NODE_IPV4, ghost
 # In every packet, so that it is known again wherever it comes out.
 MARK = b"k3py-attack-" * 3
 DISCARD = 9
+# They lead to the victim, and to a pod of a VPC with a range of its own.
+NODE_PORTS = NODE_PORT, OTHER_NODE_PORT = 30080, 30081
 SYSTEM, DEFAULT, TWIN = 0, 1, 2
 HOST, DNS, API = "169.254.1.1", "10.43.0.10", "10.43.0.1"
 BOTH = (False, True)
@@ -356,11 +358,22 @@ def garbage(scene: Scene) -> list[Packet]:
     return made
 
 
+def node_ports(scene: Scene) -> list[Packet]:
+    """Ports of the node that lead to pods of other VPCs, at all addresses of the node that pods know."""
+    own = scene.attacker
+    made: list[Packet] = []
+    for to, port in product((NODE, str(NODE_IPV4), HOST, DNS, API), NODE_PORTS):
+        for head in (IP(src=str(own.ipv4), dst=to), IPv6(src=ghost(own, native=True), dst=nat64(to))):
+            made += [head / TCP(dport=port, flags="S"), head / UDP(dport=port) / Raw(MARK)]
+    return made
+
+
 # Who hears of what a pod tries, and may: those of its own VPC what is in its own tunnels, and itself its gateway's
 # answers and the node's errors. Nobody hears of anything else.
 MAY_HEAR: Mapping[str, frozenset[str]] = {
     "tunnels": frozenset({"attacker", "innocent"}),
     "address_tricks": frozenset({"attacker"}),
+    "node_ports": frozenset({"attacker"}),
 }
 # What a pod may try.
 BY_POD: Mapping[str, Attack] = {
@@ -368,7 +381,7 @@ BY_POD: Mapping[str, Attack] = {
     for each in (
         forged_ipv4, forged_ghosts, other_vpc_ids, other_clusters_and_versions, translated_to_native, egress_addresses,
         nat64_of_insiders, mapped, quoting, extension_headers, tunnels, fragments, ipv4_options, everybody,
-        addressed_to_others, tagged, other_protocols, address_tricks, garbage,
+        addressed_to_others, tagged, other_protocols, address_tricks, garbage, node_ports,
     )
 }  # fmt: skip
 
@@ -406,8 +419,10 @@ def answers_for_insiders(scene: Scene) -> list[Packet]:
 def node_ports_as_insider(scene: Scene) -> list[Packet]:
     """A port of the node is open to the LAN, but not to those who claim to be pods."""
     ipv4, _ = everywhere_inside(scene, (scene.attacker, scene.innocent, scene.victim, scene.friend))
-    sources = [*product((*ipv4, HOST, "169.254.169.254"), (30080, 30081))]
-    sources += product(("10.50.0.4", "10.50.0.9"), (30081,))  # that VPC's range is none that the host routes itself
+    sources = [*product((*ipv4, HOST, "169.254.169.254"), NODE_PORTS)]
+    sources += product(
+        ("10.50.0.4", "10.50.0.9"), (OTHER_NODE_PORT,)
+    )  # that VPC's range is none that the host routes itself
     return [
         IP(src=source, dst=NODE) / each / Raw(MARK)
         for source, port in sources

@@ -19,3 +19,8 @@ class Speaker(Talker):
         self.pid = self.process.pid
         self.hears("ready")
         self.asks("go", "listening")
+
+    def hears_something(self) -> str:
+        """The next line."""
+        assert self.process.stdout
+        return self.process.stdout.readline().removesuffix("\n")

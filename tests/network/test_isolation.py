@@ -14,7 +14,7 @@ from scapy.layers.inet6 import IPv6ExtHdrFragment as F
 from scapy.packet import Raw
 
 from k3py.model.ghost import Ghost
-from tests.network.bed import NEIGHBOUR, NODE, OUTSIDE, Bed
+from tests.network.bed import NEIGHBOUR, NODE, OUTSIDE
 from tests.network.packets import (
     API,
     BY_NEIGHBOUR,
@@ -24,21 +24,15 @@ from tests.network.packets import (
     HOST,
     MARK,
     MAY_HEAR,
+    NODE_PORTS,
     every,
     hidden_errors,
     nat64,
     shapes,
     system,
 )
-from tests.network.watch import NODE_PORT, OTHER_NODE_PORT, Theatre, said
+from tests.network.watch import Theatre, said
 from tests.vpc.kernel.machine import CLUSTER, NODE_IPV4, ghost, run
-
-
-@pytest.fixture(scope="module")
-def theatre(place: Bed) -> Iterator[Theatre]:
-    made = Theatre(place)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -141,8 +135,7 @@ def test_pods_with_a_way_out_reach_the_node_at_its_own_addresses(theatre, listen
 def test_a_port_of_the_node_is_open_to_the_lan(theatre):
     """Else the attacks on it would prove nothing."""
     head = IP(src=NEIGHBOUR, dst=NODE)
-    ports = (NODE_PORT, OTHER_NODE_PORT)
-    theatre.by_neighbour([head / UDP(sport=4711, dport=port) / Raw(MARK) for port in ports])
+    theatre.by_neighbour([head / UDP(sport=4711, dport=port) / Raw(MARK) for port in NODE_PORTS])
     heard = theatre.seen()
     assert set(heard) == {"victim", "apart"}, said(heard)
     assert {each[IP].src for frames in heard.values() for each in frames if IP in each} == {NEIGHBOUR}

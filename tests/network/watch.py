@@ -14,12 +14,11 @@ from k3py.vpc.kernel import names, namespaces
 from k3py.vpc.kernel.ruleset import DnatRule
 from k3py.vpc.wanted import PodNetwork, Protocol, VpcNetwork
 from tests.network.bed import NEIGHBOUR, NODE, NODE_6, OUTSIDE, ROUTER, Bed
-from tests.network.packets import DISCARD, MARK, Scene
+from tests.network.packets import DISCARD, MARK, NODE_PORT, OTHER_NODE_PORT, Scene
 from tests.network.sniffer import Sniffer
 from tests.vpc.kernel.machine import CLOSED, TWIN, ghost
 
 CONTROL = b"k3py-control"
-NODE_PORT, OTHER_NODE_PORT = 30080, 30081
 APART = VpcNetwork(4, "apart", IPv4Network("10.50.0.0/16"))
 # Of a control frame that was sent in the same second; one that is not there is lost.
 CONTROL_SECONDS = 5.0

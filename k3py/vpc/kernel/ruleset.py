@@ -4,27 +4,33 @@ Rules match by interface group, so they need no change when pods come and go; on
 
 ::
 
-    raw prerouting    (before fragments are put together) only pods and the host itself may send to Ghost addresses,
-                      egress addresses and the host's pod ranges; no connection tracking among Ghost addresses
+    raw prerouting    (before fragments are put together) only pods and the host itself may send to and from Ghost
+                      addresses, egress addresses and the host's pod ranges: the host would answer whoever pretends to
+                      be a pod, to that pod; no connection tracking among Ghost addresses
     nat prerouting    ports of the host to pods, for everybody but pods: they resolve node ports at the socket
     nat output        the same for the host's own connections to its own addresses; 127/8 is resolved at the socket
     nat postrouting   pods on their way out look like the host
+    filter input      at the node's system addresses pods find DNS and the API, and answers to what the node asked them
     filter forward    a pod's outside address is reached by answers and by ports of the host alone; nobody but the host
                       itself sends through the node pod
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
 from k3py.vpc.kernel import layout, names
-from k3py.vpc.wanted import NodeConfig, Protocol, Wanted
+from k3py.vpc.wanted import HOST_IPV4, NodeConfig, Protocol, Wanted
 
 # Before the kernel puts fragments together (NF_IP6_PRI_CONNTRACK_DEFRAG, -400): fragments stay fragments.
 BEFORE_FRAGMENTS: Final = -450
 # The kernel's usual places (NF_IP_PRI_...), as numbers: their names are not known for every hook.
 DESTINATION_NAT, FILTER, SOURCE_NAT = -100, 0, 100
+# Where the node's own services for pods are.
+DNS_PORT, API_PORT = 53, 443
+# From here on sockets get ports that they did not ask for (net.ipv4.ip_local_port_range).
+EPHEMERAL_PORT_MIN: Final = 32768
 # A rule's targets are written out; a service with more endpoints than this has its first ones used for node ports.
 TARGETS_MAX: Final = 1024
 
@@ -66,6 +72,8 @@ def ruleset(config: NodeConfig, wanted: Wanted, node_ports: Sequence[DnatRule] =
         _nat_prerouting(config),
         _nat_output(),
         _nat_postrouting(config),
+        _to_node(wanted),
+        _input(config),
         _forward(config),
     ]
     body = "\n".join(chains)
@@ -78,14 +86,14 @@ def removal(table: str) -> str:
 
 
 def _guard(config: NodeConfig, wanted: Wanted) -> str:
+    """For what comes from neither pods nor the host."""
     ipv4 = [config.egress_range, *layout.host_ranges(config, wanted)]
     return _chain(
         "guard",
         [],
         [
-            f"ip6 daddr {_set(layout.cluster_prefixes(wanted.cluster))} drop",
-            f"ip6 saddr {_set(layout.system_prefixes(wanted.cluster))} drop",
-            *(f"ip daddr {each} drop" for each in ipv4),
+            *(f"ip6 {end} {_set(layout.cluster_prefixes(wanted.cluster))} drop" for end in ("daddr", "saddr")),
+            *(f"ip {end} {each} drop" for each in ipv4 for end in ("daddr", "saddr")),
         ],
     )
 
@@ -127,7 +135,7 @@ def _nat_prerouting(config: NodeConfig) -> str:
     return _chain(
         "nat_prerouting",
         [f"type nat hook prerouting priority {DESTINATION_NAT}; policy accept;"],
-        [f"meta iifgroup != {config.group} fib daddr type local jump host_ports"],
+        [f"meta iifgroup != {_ours(config)} fib daddr type local jump host_ports"],
     )
 
 
@@ -144,6 +152,36 @@ def _nat_postrouting(config: NodeConfig) -> str:
         "nat_postrouting",
         [f"type nat hook postrouting priority {SOURCE_NAT}; policy accept;"],
         [f"ip saddr {config.egress_range} oifgroup != {_ours(config)} masquerade"],
+    )
+
+
+def _to_node(wanted: Wanted) -> str:
+    """What pods of every VPC may say to the node, also of those that reach nothing outside.
+
+    Nothing is tracked among Ghost addresses, so an answer is known by its flags, or by a port that no service has.
+    """
+    dns, api = (_set(layout.both_forms(wanted, each)) for each in (wanted.dns, wanted.api))
+    host = _set(layout.both_forms(wanted, HOST_IPV4))
+    return _chain(
+        "to_node",
+        [],
+        [
+            "frag frag-off != 0 return",  # fragments but the first, which alone says more; without it they are lost
+            "meta l4proto != { tcp, udp, ipv6-icmp } drop",
+            f"ip6 daddr {dns} meta l4proto {{ tcp, udp }} th dport != {DNS_PORT} drop",
+            f"ip6 daddr {api} meta l4proto {{ tcp, udp }} th dport != {API_PORT} drop",
+            f"ip6 daddr {api} meta l4proto udp drop",
+            f"ip6 daddr {host} tcp flags & (syn | ack) == syn drop",
+            f"ip6 daddr {host} udp dport < {EPHEMERAL_PORT_MIN} drop",
+        ],
+    )
+
+
+def _input(config: NodeConfig) -> str:
+    return _chain(
+        "input",
+        [f"type filter hook input priority {FILTER}; policy accept;"],
+        [f"meta iifgroup {config.group} meta nfproto ipv6 jump to_node"],
     )
 
 
@@ -182,7 +220,7 @@ def _ours(config: NodeConfig) -> str:
     return f"{{ {config.group}, {names.node_group(config)} }}"
 
 
-def _set(networks: Iterable[IPv4Network | IPv6Network]) -> str:
+def _set(networks: Iterable[IPv4Network | IPv6Network | IPv6Address]) -> str:
     return f"{{ {', '.join(str(each) for each in networks)} }}"
 
 
