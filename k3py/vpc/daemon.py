@@ -105,6 +105,8 @@ class VpcDaemon:
         attached = {uid: row.attachment for uid, row in state.kept.pods.items() if row.attachment is not None}
         vanished = frozenset(uid for uid, each in attached.items() if not self.machine.exists(each))
         await self.records.put(state.restore(self.machine.boot_id, vanished))
+        # The first converging writes the table of rules, which has node ports too.
+        await self.feed.hand_over()
         for name, work in (
             ("network", self.converger.run()),
             ("services", self.feed.run()),

@@ -68,19 +68,26 @@ class ServiceFeed:
             await self._changed.wait()
             self._changed.clear()
             began = self._clock.monotonic()
-            try:
-                await self._once()
-                self.trouble = ""
+            if await self.hand_over():
                 self._backoff.reset()
                 wait = INTERVAL_SECONDS - (self._clock.monotonic() - began)
-            except Exception as problem:
-                # Whatever it is: pods need the daemon, and one odd object must not end it again and again.
-                self.trouble = str(problem) or repr(problem)
-                known = isinstance(problem, NetworkProblem | OSError)
-                log.error("cannot switch the services: %s", self.trouble, exc_info=None if known else problem)
+            else:
                 self._changed.set()
                 wait = self._backoff.next_seconds()
             await asyncio.sleep(max(0.0, wait))
+
+    async def hand_over(self) -> bool:
+        """Hand over what is known now; whether that worked."""
+        try:
+            await self._once()
+        except Exception as problem:
+            # Whatever it is: pods need the daemon, and one odd object must not end it again and again.
+            self.trouble = str(problem) or repr(problem)
+            known = isinstance(problem, NetworkProblem | OSError)
+            log.error("cannot switch the services: %s", self.trouble, exc_info=None if known else problem)
+            return False
+        self.trouble = ""
+        return True
 
     async def _once(self) -> None:
         state, wanted = self._state, self._state.wanted()

@@ -463,6 +463,37 @@ def test_a_server_of_another_cluster_changes_nothing() -> None:
     play(story)
 
 
+def test_a_restart_has_the_services_before_it_writes_rules() -> None:
+    """The rules of node ports are part of the table that the first converging writes."""
+
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        world.cluster.put(service("web"))
+        first = await world.ready()
+        await world.until(lambda: ("default", "web") in first.state.services)
+        await asyncio.sleep(1)
+        await first.stop()
+        world.table.switched.clear()
+        before: list[int] = []
+
+        async def note(what: str) -> None:
+            if what == "before converging":
+                before.append(len(world.table.switched))
+
+        world.step = note
+        daemon = await world.ready(follow=False)
+        assert before[0] == 1
+        await daemon.stop()
+        # One that cannot be switched stops nobody.
+        world.table.broken = "no"
+        daemon = await world.ready(follow=False)
+        assert daemon.feed.trouble == "no"
+        world.table.broken = ""
+        await world.until(lambda: not daemon.feed.trouble)
+
+    play(story)
+
+
 def test_after_a_reboot_pods_keep_their_addresses_and_their_links_are_not_wanted() -> None:
     async def story(world: World) -> None:
         world.cluster.put(vpc())

@@ -30,6 +30,8 @@ class Sysctls:
     def set(self, path: str, value: str) -> None:
         """Change a setting; what it was is on disk first. A second change keeps the first record.
 
+        What was changed and is gone, with its interface, leaves the record, which would grow for ever.
+
         Raises:
             OSError: the setting or the record cannot be written.
         """
@@ -41,7 +43,7 @@ class Sysctls:
             changes[path] = Change(was, value)
         else:
             changes[path] = Change(changes[path].was, value)
-        self._save(changes)
+        self._save({each: change for each, change in changes.items() if (PROC_SYS / each).exists()})
         write(path, value)
 
     def restore(self) -> None:

@@ -3,7 +3,7 @@
 import json
 
 from k3py.vpc.kernel.sysctls import Sysctls, write
-from tests.vpc.bpf.kernel_objects import in_network_namespace
+from tests.vpc.bpf.kernel_objects import in_network_namespace, ip
 
 FORWARD, TTL = "net/ipv4/ip_forward", "net/ipv4/ip_default_ttl"
 
@@ -50,6 +50,22 @@ def test_what_others_changed_meanwhile_stays(tmp_path):
         write(TTL, "99")
         sysctls.restore()
         assert sysctls.read([TTL]) == {TTL: "99"}
+
+    in_network_namespace(story)
+
+
+def test_what_is_gone_leaves_the_record(tmp_path):
+    """Other programs' interfaces come and go for years."""
+    record = tmp_path / "record"
+
+    def story() -> None:
+        sysctls = Sysctls(record)
+        for name in ("one", "two", "three"):
+            ip("link", "add", name, "type", "veth", "peer", "name", f"{name}p")
+            sysctls.set(f"net/ipv6/conf/{name}/accept_ra", "2")
+            ip("link", "del", name)
+        sysctls.set(TTL, "32")
+        assert list(json.loads(record.read_bytes())) == [TTL]
 
     in_network_namespace(story)
 
