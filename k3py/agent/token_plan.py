@@ -76,9 +76,14 @@ def exchange_at(held: Held, spread: float) -> float:
     return held.issued_at + max(0.0, min(life * LIFE_SPENT, AGE_SECONDS_MAX) - JITTER_SECONDS * spread)
 
 
+def seconds_left(held: Held, now: float, spread: float) -> float:
+    """For how long the token need not be exchanged: no longer when the clock says that it comes from the future."""
+    return 0.0 if now < held.issued_at else max(0.0, exchange_at(held, spread) - now)
+
+
 def is_due(held: Held, now: float, spread: float) -> bool:
-    """Whether the token has to be exchanged; also when the clock says that it comes from the future."""
-    return now >= exchange_at(held, spread) or now < held.issued_at
+    """Whether the token has to be exchanged."""
+    return seconds_left(held, now, spread) == 0.0
 
 
 def file_user(pod: Pod) -> int | None:

@@ -20,8 +20,8 @@ from k3py.agent.token_plan import (
     NoToken,
     TokenKey,
     TokenResults,
-    exchange_at,
     is_due,
+    seconds_left,
     token_keys,
     token_request,
 )
@@ -51,6 +51,7 @@ class _Known:
         self.held: dict[TokenKey, Held] = {}
         self.backoff = backoff
         self.spread = spread
+        # Of the monotonic clock, unlike all other times here.
         self.retry_at = 0.0
         self.timer: asyncio.Task[None] | None = None
 
@@ -107,7 +108,7 @@ class PodTokens:
         try:
             fresh = await self._ask(pod, key)
         except Problem as problem:
-            known.retry_at = now + known.backoff.next_seconds()
+            known.retry_at = self._clock.monotonic() + known.backoff.next_seconds()
             if held is None:
                 return NoToken(f"failed to fetch token: {problem}")
             if now >= held.expires_at:
@@ -117,7 +118,8 @@ class PodTokens:
             return held.token
         known.backoff.reset()
         known.held[key] = fresh
-        self._keep(pod, key, fresh)
+        if self._pods.get(pod.metadata.uid) is known:  # else it was released meanwhile
+            self._keep(pod, key, fresh)
         return fresh.token
 
     async def _ask(self, pod: Pod, key: TokenKey) -> Held:
@@ -139,11 +141,12 @@ class PodTokens:
 
     async def _wake(self, uid: str, known: _Known) -> None:
         while True:
-            first = min(exchange_at(held, known.spread) for held in known.held.values())
-            wait = max(first, known.retry_at) - self._clock.now()
+            now, monotonic = self._clock.now(), self._clock.monotonic()
+            due = min(seconds_left(held, now, known.spread) for held in known.held.values())
+            wait = max(due, known.retry_at - monotonic)
             if wait <= 0:
                 # When nobody asks for the tokens then (the pod is ending), this is not to become a hot loop.
-                known.retry_at = self._clock.now() + RETRY_SECONDS_MAX
+                known.retry_at = monotonic + RETRY_SECONDS_MAX
                 self._on_change({uid})
                 wait = RETRY_SECONDS
             await asyncio.sleep(min(wait, SLEEP_SECONDS_MAX))

@@ -23,7 +23,7 @@ from k3py.agent.token_plan import (
     token_keys,
     token_request,
 )
-from k3py.agent.tokens import PodTokens
+from k3py.agent.tokens import SLEEP_SECONDS_MAX, PodTokens
 from k3py.agent.volumes import Files, VolumeProblem, sources
 from k3py.base.clock import LoopClock
 from k3py.model.generated import core_v1, meta_v1
@@ -242,6 +242,49 @@ def test_the_bound_on_tokens_of_one_pod(tmp_path: Path) -> None:
         assert len(full) == TOKENS_MAX
         assert not any(isinstance(each, NoToken) for each in full.values())
         assert all(isinstance(each, NoToken) for each in (await tokens.tokens(wanting(*many, uid="u2"))).values())
+        await tokens.stop()
+
+    run(story())
+
+
+def test_a_clock_that_is_set_back_costs_no_pod_its_token(tmp_path: Path) -> None:
+    async def story() -> None:
+        import asyncio
+
+        day, loop, told = 24 * 3600, asyncio.get_running_loop(), asyncio.Event()
+        clock = LoopClock(loop, 1_700_000_000.0 + day)  # the machine woke up with a wrong time
+        tokens = PodTokens(Cluster(clock), clock, random.Random(1), tmp_path, lambda _: told.set())
+        wanted = wanting(uid="u1")
+        assert list((await tokens.tokens(wanted)).values()) == ["token 1 for robot of default"]
+        clock._epoch -= day
+        await asyncio.wait_for(told.wait(), 2 * SLEEP_SECONDS_MAX)
+        assert list((await tokens.tokens(wanted)).values()) == ["token 2 for robot of default"]
+        told.clear()
+        await asyncio.wait_for(told.wait(), 3607)
+        await tokens.stop()
+
+    run(story())
+
+
+def test_a_pod_that_goes_while_it_asks_leaves_no_token_behind(tmp_path: Path) -> None:
+    async def story() -> None:
+        import asyncio
+
+        clock = LoopClock(asyncio.get_running_loop())
+        cluster: Any = Cluster(clock)
+        answer = cluster.create_token
+
+        async def slow(*asked: Any) -> Any:
+            await asyncio.sleep(1)
+            return await answer(*asked)
+
+        cluster.create_token = slow
+        tokens = PodTokens(cluster, clock, random.Random(1), tmp_path, lambda _: None)
+        asking = asyncio.ensure_future(tokens.tokens(wanting(uid="u1")))
+        await asyncio.sleep(0.5)
+        tokens.release("u1")
+        await asking
+        assert list(tmp_path.glob("*/token-*")) == []
         await tokens.stop()
 
     run(story())
