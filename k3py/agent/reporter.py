@@ -1,6 +1,6 @@
 """Writes pods' statuses to the server and deletes pods that have ended there."""
 
-from typing import Final
+from typing import Any, Final
 
 from k3py.client.port import Client, PatchType
 from k3py.model.codec import to_plain
@@ -23,7 +23,7 @@ class PodReporter:
 
     async def write_status(self, pod: Pod, status: PodStatus) -> bool:
         """PATCH of ``pods/status``, with the uid as precondition; False when the server has no such pod (any more)."""
-        body = {"metadata": {"uid": pod.metadata.uid}, "status": to_plain(status)}
+        body = {"metadata": {"uid": pod.metadata.uid}, "status": _status_patch(status)}
         meta = pod.metadata
         try:
             await self._client.patch(Pod, meta.name, meta.namespace, body, PatchType.STRATEGIC, "status", FIELD_MANAGER)
@@ -61,3 +61,15 @@ class PodReporter:
         except NotFound:
             return False
         return bool(uid) and node.metadata.uid == uid
+
+
+def _status_patch(status: PodStatus) -> dict[str, Any]:
+    """The status as a strategic patch.
+
+    Conditions are merged by their type, field by field: a reason that holds no longer has to be taken away.
+    """
+    plain: dict[str, Any] = to_plain(status)
+    for each in (plain, *plain.get("conditions", [])):
+        for name in ("reason", "message"):
+            each.setdefault(name, None)
+    return plain

@@ -233,8 +233,10 @@ def _merge(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
             target.pop(key, None)
         elif isinstance(value, Mapping) and isinstance(target.get(key), dict):
             _merge(target[key], value)
-        elif key == "conditions" and key in target:
-            by_type = {each["type"]: each for each in target[key]} | {each["type"]: each for each in value}
+        elif key == "conditions":
+            by_type = {each["type"]: each for each in target.get(key, [])}
+            for each in value:
+                _merge(by_type.setdefault(each["type"], {}), each)
             target[key] = list(by_type.values())
         else:
             target[key] = copy.deepcopy(value)

@@ -17,6 +17,7 @@ def test_a_pod_runs_and_is_deleted(tmp_path: Path) -> None:
             "PodReadyToStartContainers": "True", "Initialized": "True", "Ready": "True", "ContainersReady": "True",
             "PodScheduled": "True",
         }  # fmt: skip
+        assert not [each for each in found.status.conditions if each.reason or each.message], "why it was not so before"
         status = found.status.container_statuses[0]
         assert status.ready
         assert status.state.running is not None
