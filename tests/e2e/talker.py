@@ -105,9 +105,9 @@ def names(address: str) -> None:
 # --- clients
 
 
-def get(address: str, port: int) -> str:
+def get(address: str, port: int, seconds: float = SECONDS) -> str:
     """What the server at an address says to a request of HTTP/1.0, or without any."""
-    with socket.create_connection((address, port), timeout=SECONDS) as connection:
+    with socket.create_connection((address, port), timeout=seconds) as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
         heard = b""
         try:
@@ -118,10 +118,10 @@ def get(address: str, port: int) -> str:
     return heard.decode()
 
 
-def ask(address: str, port: str) -> None:
+def ask(address: str, port: str, seconds: str = str(SECONDS)) -> None:
     """Say a server's answer without its head; or why there is none."""
     try:
-        say(get(address, int(port)).rpartition("\r\n\r\n")[2].rstrip("\n"))
+        say(get(address, int(port), float(seconds)).rpartition("\r\n\r\n")[2].rstrip("\n"))
     except OSError as problem:
         say(f"no answer: {type(problem).__name__}")
 

@@ -10,8 +10,14 @@ from tests.e2e import inventory
 from tests.e2e.cluster import FOREVER, Cluster, is_ready, kubectl_binary, pod
 from tests.e2e.conftest import own_root
 from tests.e2e.inventory import Belongings
+from tests.e2e.lan import Lan, here
+from tests.e2e.network import WEB_PORT, client
+from tests.e2e.network import web as serving
 
 SPACE = "default"
+# Whoever answers does so at once.
+SILENT_SECONDS = 1
+PODS = ("web", "busy", "own", "client")
 
 
 def settle(cluster: Cluster) -> None:
@@ -28,8 +34,10 @@ def settle(cluster: Cluster) -> None:
             f"mkdir /www; echo {cluster.node} > /www/index.html; {serve}",
         ),
         pod(SPACE, "busy", FOREVER, **scratch),
+        serving(SPACE, "own", cluster.node),
+        client(SPACE),
     )
-    for name in ("web", "busy"):
+    for name in PODS:
         cluster.until_pod(SPACE, name, is_ready, f"{name} runs")
 
 
@@ -37,9 +45,25 @@ def works(cluster: Cluster) -> None:
     """It answers, knows its own node and pods only, and reaches into its containers."""
     assert cluster.kubectl("get", "nodes", "-o", "name") == f"node/{cluster.node}\n"
     assert cluster.kubectl("exec", "busy", "--", "echo", "hello") == "hello\n"
-    assert set(cluster.kubectl("get", "pods", "-o", "name").split()) == {"pod/web", "pod/busy"}
+    assert set(cluster.kubectl("get", "pods", "-o", "name").split()) == {f"pod/{name}" for name in PODS}
     shown = cluster.kubectl("exec", "busy", "--", "wget", "-qO-", f"http://127.0.0.1:{cluster.web_port}/")
     assert shown == f"{cluster.node}\n"
+    for address in addresses(cluster):
+        assert cluster.machine(SPACE, "client").asks("ask", address, WEB_PORT) == cluster.node
+
+
+def addresses(cluster: Cluster) -> list[str]:
+    """Those of the pod that answers, IPv4 and IPv6."""
+    made = cluster.pod(SPACE, "own")
+    assert made is not None
+    return [each["ip"] for each in made["status"]["podIPs"]]
+
+
+def never_meet(one: Cluster, other: Cluster) -> None:
+    """Pods of one do not reach those of the other, though both have the same range; the host reaches the first's."""
+    visitor = one.machine(SPACE, "client")
+    for address in addresses(other):
+        assert other.node not in visitor.asks("ask", address, WEB_PORT, SILENT_SECONDS)
 
 
 def new_since(before: Belongings) -> Belongings:
@@ -51,7 +75,8 @@ def new_since(before: Belongings) -> Belongings:
 
 
 @pytest.fixture
-def pair(source: random.Random, busybox: Path) -> list[Cluster]:
+def pair(source: random.Random, busybox: Path, lan: Lan) -> list[Cluster]:
+    del lan
     made = [Cluster(own_root(source), source) for _ in range(2)]
     for each in made:
         each.archive = busybox
@@ -76,6 +101,14 @@ def test_two_clusters_share_nothing_and_leave_nothing(pair: list[Cluster]) -> No
             assert found.sockets
             assert all(Path(each).is_relative_to(cluster.root) for each in found.mounts | found.files)
         assert not mine & theirs, f"shared: {mine & theirs}"
+        never_meet(one, other)
+        never_meet(other, one)
+        # Only one of them can have the host's routes to 10.42.0.0/16.
+        assert here().asks("ask", addresses(one)[0], WEB_PORT) == one.node
+        assert other.node not in here().asks("ask", addresses(other)[0], WEB_PORT, SILENT_SECONDS)
+        said = "another cluster owns this host's routes to pods and services: only pods reach this one's"
+        assert said in other.log("vpc")
+        assert said not in one.log("vpc")
 
         # Another's certificate opens nothing.
         wrong = {"KUBECONFIG": str(one.paths.admin_kubeconfig)}
