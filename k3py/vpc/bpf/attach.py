@@ -9,6 +9,7 @@ The caller is in the network namespace of the interface.
 """
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,10 +18,11 @@ from typing import Any, Final, Protocol, cast
 from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from k3py.vpc.bpf import kernel
 from k3py.vpc.bpf.abi import Direction
 from k3py.vpc.bpf.errors import BpfError, NotSupportedError
 from k3py.vpc.bpf.links import Link
-from k3py.vpc.bpf.object_file import AttachType
+from k3py.vpc.bpf.object_file import AttachType, ProgramType
 
 _TCX: Final = {Direction.FROM_POD: AttachType.TCX_INGRESS, Direction.TO_POD: AttachType.TCX_EGRESS}
 # The two hooks of clsact (linux/pkt_sched.h): TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS and TC_H_MIN_EGRESS).
@@ -28,6 +30,12 @@ _PARENT: Final = {Direction.FROM_POD: 0xFFFF_FFF2, Direction.TO_POD: 0xFFFF_FFF3
 # Which of a hook's filters is ours. The devices are ours alone, so there are no others.
 _PRIORITY: Final = 1
 _HANDLE: Final = 1
+# How the kernel says that there is no such interface, or no such hook at it.
+_ABSENT: Final = frozenset({errno.ENODEV, errno.EINVAL, errno.ENOENT})
+# "Let it pass": r0 = 0; exit.
+_NOTHING: Final = bytes.fromhex("b7000000000000009500000000000000")
+# The largest number of an interface; nobody has it.
+_NO_INTERFACE: Final = 0x7FFF_FFFF
 
 
 class Attachment(Protocol):
@@ -79,9 +87,14 @@ class Filter:
 
     def exists(self) -> bool:
         """Whether there is such a filter now."""
-        with _netlink(self._index) as netlink:
-            found = netlink.get_filters(index=self._index, parent=_PARENT[self._direction])
-            return any(each["handle"] == _HANDLE and each.get("kind") == "bpf" for each in found)
+        try:
+            with _netlink(self._index) as netlink:
+                found = list(netlink.get_filters(index=self._index, parent=_PARENT[self._direction]))
+        except BpfError as error:
+            if error.errno in _ABSENT:
+                return False
+            raise
+        return any(each["handle"] == _HANDLE and each.get("kind") == "bpf" for each in found)
 
     def remove(self) -> None:
         """Take it away; packets pass unchecked from now on, unless something else holds them."""
@@ -94,6 +107,25 @@ class Filter:
             "replace-filter", "bpf", self._index, _HANDLE, fd=program, name=f"k3py_{self._direction.name.lower()}",
             parent=_PARENT[self._direction], prio=_PRIORITY, direct_action=True,
         )  # fmt: skip
+
+
+def has_links() -> bool:
+    """Whether this kernel has tcx links: tried at an interface that does not exist, so nothing is attached.
+
+    Raises:
+        BpfError: the kernel takes no programs at all.
+    """
+    program = kernel.program_load("nothing", ProgramType.SCHED_CLS, AttachType.TCX_INGRESS, _NOTHING)
+    try:
+        Link.to_interface(program, _NO_INTERFACE, AttachType.TCX_INGRESS).close()
+    except NotSupportedError:
+        return False
+    except BpfError as error:
+        if error.errno != errno.ENODEV:
+            raise
+    finally:
+        os.close(program)
+    return True
 
 
 def attach(index: int, direction: Direction, program: int) -> Attachment:

@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 class Engine:
     """One node's kernel state. ``folder``: that of the instance in bpffs; ``record``: where old sysctls are kept.
 
+    ``filters``: how programs are attached, as in ``attachments.choose``.
     ``node_ports`` and ``latest`` (what was wanted last) are for the caller to set.
 
     Every method may be repeated and interrupted; the caller sees to it that a pod is worked on once at a time.
@@ -47,10 +48,12 @@ class Engine:
         NetworkProblem: in every method, when the kernel refuses.
     """
 
-    def __init__(self, config: NodeConfig, folder: Path, record: Path, services: NamespaceTable | None) -> None:
+    def __init__(
+        self, config: NodeConfig, folder: Path, record: Path, services: NamespaceTable | None, filters: bool | None
+    ) -> None:
         self._config = config
         self._shared = refusing("make the node's maps", lambda: _shared(folder))
-        self._programs = PodPrograms(folder, self._shared)
+        self._programs = refusing("make the pods' pins", lambda: PodPrograms(folder, self._shared, filters))
         self._nft, self._sysctls = Nft(config.table), Sysctls(record)
         self._observer = Observer(config, self._shared, self._programs, self._nft, self._sysctls)
         self.runner = Runner(config, self._shared, self._programs, self._nft, self._sysctls, self._observer, services)

@@ -13,8 +13,10 @@ from typing import Final
 from k3py.vpc.kernel.entries import SHARED_SPACE
 from k3py.vpc.wanted import NodeConfig
 
-# tcx came with 6.6; the loader knows no other way to attach.
-KERNEL_MIN: Final = (6, 6)
+# What programs need, and since when it is there: the ring buffer and links of cgroups (5.8), bpf_redirect_peer (5.10),
+# SO_NETNS_COOKIE (5.14), and last bpf_set_retval for programs at connect(2), by which a service without endpoints
+# refuses at once (6.1). Links for interfaces (tcx, 6.6) are not needed: filters do the same.
+KERNEL_MIN: Final = (6, 1)
 _STRICT: Final = "1"
 
 
@@ -72,7 +74,7 @@ def examine_host(config: NodeConfig, facts: HostFacts) -> list[Finding]:
 
 def _kernel(_: NodeConfig, facts: HostFacts) -> Iterator[Finding]:
     if facts.kernel < KERNEL_MIN:
-        said = f"kernel {facts.kernel[0]}.{facts.kernel[1]} cannot attach programs to interfaces (tcx)"
+        said = f"kernel {facts.kernel[0]}.{facts.kernel[1]} cannot load the programs that resolve services"
         yield Finding("kernel", Severity.FAIL, said, f"boot a kernel of at least {KERNEL_MIN[0]}.{KERNEL_MIN[1]}")
     if not facts.bpf:
         said = "the kernel has no bpf(2), or refuses it"

@@ -45,7 +45,8 @@ def record_file(state: Path) -> Path:
 class KernelNode:
     """``ports.Node`` for the network namespace that the running loop's thread is in.
 
-    ``services``: told which namespace is in which VPC. ``on_drop``: gets the records of dropped packets.
+    ``services``: told which namespace is in which VPC. ``on_drop``: gets the records of dropped packets. ``filters``:
+    attach programs as filters (True) or by links (False), whatever the kernel has.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class KernelNode:
         bpffs: Path = BPFFS,
         services: NamespaceTable | None = None,
         on_drop: OnDrop | None = None,
+        filters: bool | None = None,
     ) -> None:
         self._config, self._state, self._bpffs = config, state, bpffs
-        self._services, self._on_drop = services, on_drop
+        self._services, self._on_drop, self._filters = services, on_drop, filters
         self._engine: Engine | None = None
         self._workers: ThreadPoolExecutor | None = None
         self._watch: Watch | None = None
@@ -84,7 +86,7 @@ class KernelNode:
         self._workers = ThreadPoolExecutor(WORKERS_MAX, "vpc-kernel")
         folder, record = pins_folder(self._config, self._bpffs), record_file(self._state)
         try:
-            self._engine = await self._work(Engine, self._config, folder, record, self._services)
+            self._engine = await self._work(Engine, self._config, folder, record, self._services, self._filters)
         except BaseException:
             self._workers.shutdown(wait=False)
             raise

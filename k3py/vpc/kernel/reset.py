@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from k3py.model.vpc_socket import KERNEL_REFUSED
-from k3py.vpc.kernel import links, routes, seen
+from k3py.vpc.bpf.abi import Direction
+from k3py.vpc.kernel import attachments, links, routes, seen
 from k3py.vpc.kernel.maps import BPFFS
 from k3py.vpc.kernel.netlink import NetlinkError, netlink
 from k3py.vpc.kernel.nft import Nft
@@ -52,6 +53,8 @@ def _remove_links(config: NodeConfig) -> None:
                 links.remove(socket, each.name)
             else:
                 links.release(socket, each.name)
+                for direction in Direction:
+                    attachments.remove_filter(each.index, direction)
 
 
 def _remove_routes(config: NodeConfig) -> None:

@@ -139,7 +139,11 @@ class Joined:
 
 
 def on_a_machine(
-    folder: Path, story: Callable[[Machine], Awaitable[None]], config: NodeConfig = CONFIG, start: bool = True
+    folder: Path,
+    story: Callable[[Machine], Awaitable[None]],
+    config: NodeConfig = CONFIG,
+    start: bool = True,
+    filters: bool | None = None,
 ) -> None:
     """Run a story in a network namespace of its own, with bpffs in the test's folder."""
     build()
@@ -150,7 +154,9 @@ def on_a_machine(
 
     async def tell() -> None:
         services, drops = Joined(), list[bytes]()
-        node = KernelNode(config, folder / "state", bpffs=place, services=services, on_drop=drops.append)
+        node = KernelNode(
+            config, folder / "state", bpffs=place, services=services, on_drop=drops.append, filters=filters
+        )
         with ExitStack() as undo:
             machine = Machine(folder, place, undo, node, services, drops)
             try:

@@ -20,7 +20,7 @@ def with_settings(**changed: str) -> HostFacts:
 
 
 CASES = [
-    (replace(FINE, kernel=(6, 1)), "kernel", Severity.FAIL, "6.6"),
+    (replace(FINE, kernel=(6, 0)), "kernel", Severity.FAIL, "at least 6.1"),
     (replace(FINE, bpf=False), "kernel", Severity.FAIL, "bpf"),
     (replace(FINE, bpffs=False), "bpffs", Severity.WARN, "mount -t bpf"),
     (replace(FINE, cgroup2=False), "cgroup2", Severity.FAIL, "mount -t cgroup2"),
@@ -84,6 +84,6 @@ def test_facts_are_found_on_a_host():
     found: list[HostFacts] = []
     in_network_namespace(lambda: found.append(host_facts(CONFIG)))
     (facts,) = found
-    assert facts.kernel >= (6, 6)
+    assert facts.kernel >= (6, 1)
     assert facts.sysctls["net/ipv4/ip_forward"] == "0"
     assert facts.routes == []
