@@ -55,7 +55,7 @@ def plan_pod(config: NodeConfig, wanted: Wanted, pod: PodNetwork, seen: SeenPod,
         [each for each in programs if isinstance(each, actions.AttachProgram | actions.ExchangePrograms)],
         [each for each in programs if isinstance(each, actions.MarkPrograms)],
         _raising(device, link, configuring),
-        [*_routes(config, wanted, pod, link, seen), *_local_pod(pod, device, link, seen), *_joining(pod, seen)],
+        [*_routes(config, wanted, pod, link, seen), *_local_pod(pod, device, link, seen), *_joining(pod, link, seen)],
     ]
     return [tuple(each) for each in stages if each]
 
@@ -199,8 +199,9 @@ def _local_pod(pod: PodNetwork, device: str, link: Link | None, seen: SeenPod) -
     return [actions.PutLocalPod(pod, device, "the pod's neighbours do not know it")]
 
 
-def _joining(pod: PodNetwork, seen: SeenPod) -> list[Action]:
-    if pod.tap or seen.joined:
+def _joining(pod: PodNetwork, link: Link | None, seen: SeenPod) -> list[Action]:
+    # A link that is made anew may lead to another namespace than the one that was told of.
+    if pod.tap or (seen.joined and link):
         return []
     return [actions.JoinServices(pod, "its sockets do not know services")]
 

@@ -194,7 +194,11 @@ class _Run:
     def _join(self, pod: PodNetwork) -> None:
         host = names.is_node(pod)
         cookie = namespaces.cookie() if host else namespaces.inside(Path(pod.netns), namespaces.cookie)
-        self._programs.note_cookie(names.pin_name(pod.uid), cookie)
+        pin = names.pin_name(pod.uid)
+        former = self._programs.cookie(pin)
+        if self._services and former not in (0, cookie):
+            self._services.leave(former)
+        self._programs.note_cookie(pin, cookie)
         if self._services:
             self._services.join(cookie, pod.vpc, host, pod.netns)
         self._observer.joined.add(pod.uid)

@@ -151,6 +151,22 @@ def test_ports_of_the_host_lead_to_pods_but_not_for_pods(tmp_path):
     on_a_machine(tmp_path, story)
 
 
+def test_a_pod_with_a_new_namespace_keeps_its_services(tmp_path):
+    """As when its sandbox was made again before its old network was given back."""
+
+    async def story(machine: Machine) -> None:
+        pod = machine.pod("pod", "10.42.0.3", TWIN)
+        old = namespaces.inside(Path(pod.netns), namespaces.cookie)
+        await machine.node.converge(wanted(pod))
+        pod = replace(pod, netns=str(machine.namespace("pod2")))
+        new = namespaces.inside(Path(pod.netns), namespaces.cookie)
+        await machine.node.attach(wanted(pod), "pod")
+        assert old != new
+        assert machine.services.vpcs == {new: (TWIN.id, False)}
+
+    on_a_machine(tmp_path, story)
+
+
 def test_the_socket_programs_are_told_of_namespaces(tmp_path):
     async def story(machine: Machine) -> None:
         pod = machine.pod("pod", "10.42.0.3", TWIN)

@@ -54,7 +54,7 @@ CASES = [
     (
         "it leads elsewhere",
         replace(SEEN, namespace=1),
-        ["RemoveLink", "LoadPrograms MakeLink", *NEW[1:5], "PutLocalPod PutRoute"],
+        ["RemoveLink", "LoadPrograms MakeLink", *NEW[1:]],
     ),
     ("programs are gone", replace(SEEN, programs=None), ["LoadPrograms", "AttachProgram", "MarkPrograms"]),
     ("one is gone", replace(SEEN, programs=Programs(5, 0, MARK)), ["LoadPrograms", "AttachProgram", "MarkPrograms"]),
