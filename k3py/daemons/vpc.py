@@ -23,7 +23,7 @@ from k3py.pki.errors import PkiError
 from k3py.pki.rotation import install, keep_fresh
 from k3py.vpc.answering import answer
 from k3py.vpc.daemon import Machine, VpcDaemon
-from k3py.vpc.egress import choose_egress_range
+from k3py.vpc.egress import SHARED, choose_egress_range
 from k3py.vpc.host import attachment_exists, boot_id
 from k3py.vpc.kernel.host_addresses import groups_of_links, host_ipv4, host_routes, underlay_mtu
 from k3py.vpc.kernel.maps import BPFFS
@@ -33,7 +33,6 @@ from k3py.vpc.kernel.reset import pins_folder
 from k3py.vpc.kernel.ruleset import DnatRule
 from k3py.vpc.ports import NetworkProblem
 from k3py.vpc.records import Records, log_in
-from k3py.vpc.services import pins
 from k3py.vpc.services.late import LateServices
 from k3py.vpc.services.table import service_ports
 from k3py.vpc.socket_server import SocketServer, make_room
@@ -234,9 +233,8 @@ async def remove_network(paths: Paths) -> None:
     """
     if not (paths.state / "vpc").exists():
         return
-    config = await asyncio.to_thread(node_config, VpcSettings(), paths)
-    pins.remove(pins_folder(config, BPFFS) / "services")
-    await KernelNode(config, paths.state).remove_all()
+    # Only the instance counts: settings that can be used no more keep nobody from leaving.
+    await KernelNode(NodeConfig(paths.instance_id, "", SHARED), paths.state).remove_all()
 
 
 async def run(settings: VpcSettings, paths: Paths) -> None:

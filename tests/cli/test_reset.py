@@ -8,6 +8,7 @@ import pytest
 
 from k3py.cli.app import Failure
 from k3py.cli.reset import reset
+from tests.vpc.bpf.kernel_objects import in_network_namespace
 
 
 def test_it_leaves_nothing_and_does_not_touch_what_is_not_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,4 +39,16 @@ def test_it_refuses_to_empty_what_is_mounted(tmp_path: Path, monkeypatch: pytest
         subprocess.run(["umount", point], check=True)
     assert (data / "file").read_text() == "kept"
     reset(yes=True)
+    assert not (tmp_path / "root/var").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the network is root's")
+def test_settings_that_cannot_be_used_any_more_keep_nobody_from_leaving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("K3PY_ROOT", str(tmp_path / "root"))
+    kept = tmp_path / "root/var/lib/k3py/vpc/egress-range"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("none")
+    in_network_namespace(lambda: reset(yes=True))
     assert not (tmp_path / "root/var").exists()
