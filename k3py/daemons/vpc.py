@@ -28,6 +28,7 @@ from k3py.vpc.host import attachment_exists, boot_id
 from k3py.vpc.kernel.host_addresses import groups_of_links, host_ipv4, host_routes, underlay_mtu
 from k3py.vpc.kernel.maps import BPFFS
 from k3py.vpc.kernel.names import is_other_node_group, node_group
+from k3py.vpc.kernel.netlink import NetlinkError
 from k3py.vpc.kernel.node import KernelNode
 from k3py.vpc.kernel.reset import pins_folder
 from k3py.vpc.kernel.ruleset import DnatRule
@@ -144,12 +145,12 @@ class VpcProcess:
             await asyncio.sleep(SERVICES_RECHECK_SECONDS)
             try:
                 missing = await asyncio.to_thread(self._services.repair)
-            except NetworkProblem as problem:
+                addresses = await asyncio.to_thread(self._host_addresses)
+            except (NetworkProblem, NetlinkError, OSError) as problem:
                 log.warning("not repaired: %s", problem)
                 continue
             if missing:
                 log.warning("pins were missing: %s", ", ".join(missing))
-            addresses = await asyncio.to_thread(self._host_addresses)
             if addresses != self._addresses:
                 self._addresses = addresses
                 daemon.feed.poke()
