@@ -156,10 +156,12 @@ def bed(
         services = make_services(place) if make_services else Joined()
         node = KernelNode(CONFIG, folder / "state", bpffs=place, services=services)
         machine = Machine(folder, place, undo, node, services, [])  # type: ignore[arg-type]
-        undo.callback(lambda: home.run(machine.node.stop()))
         if start:
             home.run(node.start())
-        yield home.do(lambda: Bed(home, machine, undo))
+        try:
+            yield home.do(lambda: Bed(home, machine, undo))
+        finally:
+            home.run(machine.node.stop())
 
 
 def in_namespace(netns: str, work: Callable[[], T]) -> T:

@@ -15,22 +15,9 @@ from scapy.packet import Raw
 
 from k3py.model.ghost import Ghost
 from tests.network.bed import NEIGHBOUR, NODE, OUTSIDE
-from tests.network.packets import (
-    API,
-    BY_NEIGHBOUR,
-    BY_POD,
-    DISCARD,
-    DNS,
-    HOST,
-    MARK,
-    MAY_HEAR,
-    NODE_PORTS,
-    every,
-    hidden_errors,
-    nat64,
-    shapes,
-    system,
-)
+from tests.network.by_neighbour import BY_NEIGHBOUR
+from tests.network.by_pod import BY_POD, MAY_HEAR, hidden_errors
+from tests.network.packets import API, DISCARD, DNS, HOST, MARK, NODE_PORTS, every, nat64, shapes, system
 from tests.network.watch import Theatre, said
 from tests.vpc.kernel.machine import CLUSTER, NODE_IPV4, ghost, run
 

@@ -17,7 +17,13 @@ from tests.network.bed import GATEWAY, NARROW_MTU, NOWHERE, OUTSIDE, Bed, bed
 from tests.vpc.kernel.machine import CONFIG, NODE_IPV4, ghost, run
 
 # What a pod's own kernel sends besides: it looks for routers and listeners, in vain.
-CHATTER = {Outcome.NEIGHBOR_ANSWERED, Outcome.RECEIVED_NEIGHBOR, Outcome.DROP_MULTICAST, Outcome.DROP_NEIGHBOR}
+CHATTER = {
+    Outcome.NEIGHBOR_ANSWERED,
+    Outcome.RECEIVED_NEIGHBOR,
+    Outcome.IGNORED_MULTICAST_REPORT,
+    Outcome.DROP_MULTICAST,
+    Outcome.DROP_NEIGHBOR,
+}
 NATIVE_OUTSIDE = f"64:ff9b::{OUTSIDE}"
 # A node with this VPC has no short cuts.
 SLOW = VpcNetwork(99, "slow", IPv4Network("10.99.0.0/16"))
