@@ -16,6 +16,7 @@ from k3py.agent.dns.table import Table
 from k3py.agent.dns.upstreams import HostResolvConf, servers_of
 from k3py.base.clock import Clock
 from k3py.client.port import Client
+from k3py.model.vpc_v1 import DEFAULT_VPC
 
 log = logging.getLogger(__name__)
 
@@ -102,4 +103,4 @@ class NodeDns:
             await server.stop()
 
     def _servers_of(self, vpc: VpcEntry) -> tuple[Server, ...]:
-        return servers_of(vpc, self._host.servers(), self._addresses)
+        return servers_of(vpc, self._host.servers(), self._addresses, self._table.vpcs.get(DEFAULT_VPC))

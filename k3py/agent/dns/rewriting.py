@@ -37,7 +37,7 @@ def synthesize(name: bytes, a: Foreign) -> Foreign:
     """AAAA records for the A records that ``a`` holds for the wire name ``name``; aliases stay.
 
     Raises:
-        BadAnswer: dnspython cannot read ``a``.
+        BadAnswer: dnspython cannot read ``a``, or what is made of it is too long for a message.
     """
     message = _message(foreign.question_of(name, wire.A), a)
     made: list[dns.rrset.RRset] = []
@@ -52,7 +52,10 @@ def synthesize(name: bytes, a: Foreign) -> Foreign:
     answer = dns.message.make_response(dns.message.from_wire(_header(0, 0) + question), recursion_available=True)
     answer.set_rcode(message.rcode())
     answer.answer = made
-    return foreign.read_answer(answer.to_wire(), question)
+    try:
+        return foreign.read_answer(answer.to_wire(), question)
+    except dns.exception.TooBig as error:
+        raise BadAnswer(f"an answer cannot be translated: {error}") from error
 
 
 def behind_alias(

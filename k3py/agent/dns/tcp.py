@@ -16,6 +16,8 @@ CONNECTIONS_PER_SOURCE_MAX: Final = 32
 IDLE_SECONDS: Final = 10.0
 # Questions of one connection that are worked on at the same time; the next one is read when one is done.
 PIPELINE_MAX: Final = 16
+# A query has a name, its options and perhaps a signature; whoever sends more wants us to hold it.
+QUERY_SIZE_MAX: Final = 4096
 BACKLOG: Final = 128
 _LENGTH: Final = struct.Struct("!H")
 
@@ -62,11 +64,13 @@ class TcpListener:
             while True:
                 async with asyncio.timeout(IDLE_SECONDS):
                     size = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))[0]
+                    if size > QUERY_SIZE_MAX:
+                        raise ConnectionAbortedError(f"a query of {size} bytes")
                     message = await reader.readexactly(size)
                     await places.acquire()
                 work.start(self._reply(message, source, writer, places), "dns answer by TCP")
         except (asyncio.IncompleteReadError, OSError):
-            # The client is done, or silent. What it still waits for is answered first.
+            # The client is done, or silent, or sends what is no query. What it still waits for is answered first.
             with suppress(OSError):
                 async with asyncio.timeout(IDLE_SECONDS):
                     for _ in range(PIPELINE_MAX):

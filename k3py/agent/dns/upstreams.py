@@ -32,11 +32,14 @@ def parse_resolv_conf(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def servers_of(vpc: VpcEntry, host: Sequence[str], own: Collection[str], port: int = PORT) -> tuple[Server, ...]:
+def servers_of(
+    vpc: VpcEntry, host: Sequence[str], own: Collection[str], default: VpcEntry | None = None, port: int = PORT
+) -> tuple[Server, ...]:
     """Whom to ask for a VPC, in this order.
 
     Left out are ``own``, the addresses this server answers on, and the cluster's DNS address in any form: the question
-    would come back.
+    would come back. And where another VPC names an address of ``default``: the node has a way to its pods, which that
+    VPC has not.
     """
     ours = set(own)
     if vpc.service_network:
@@ -44,7 +47,14 @@ def servers_of(vpc: VpcEntry, host: Sequence[str], own: Collection[str], port: i
         ours |= {str(address)}
         ours |= {str(ghost.Ghost(vpc.cluster, ghost.SYSTEM_VPC, address, native)) for native in (False, True)}
     wanted = vpc.nameservers or host
+    if vpc.nameservers and default is not None and default.id != vpc.id:
+        wanted = [each for each in wanted if not _is_in(each, IPv4Network(default.network))]
     return tuple((each, port) for each in wanted if each not in ours)[:NAMESERVERS_MAX]
+
+
+def _is_in(text: str, network: IPv4Network) -> bool:
+    address = ip_address(text)
+    return address.version == 4 and address in network
 
 
 class HostResolvConf:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import dns.asyncquery
+import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
@@ -20,6 +21,7 @@ import uvloop
 
 from k3py.agent.dns import server as server_module
 from k3py.agent.dns import tcp as tcp_module
+from k3py.agent.dns import wire
 from k3py.agent.dns.exchange import exchange
 from k3py.agent.dns.forwarder import Forwarder
 from k3py.agent.dns.server import CannotServe, DnsServer
@@ -34,6 +36,7 @@ RECORDS: Records = {
     ("six.example.com", "AAAA"): ["100 AAAA 2001:db8::1"],
     ("six.example.com", "A"): ["100 A 192.0.2.6"],
     ("long.example.com", "TXT"): [f"100 TXT {'x' * 200}{n}" for n in range(20)],
+    ("many.example.com", "A"): [f"100 A 10.{n >> 8}.{n & 255}.1" for n in range(3000)],
     ("1.2.0.192.in-addr.arpa", "PTR"): ["100 PTR www.example.com."],
 }
 DEADLINE_SECONDS = 20
@@ -94,9 +97,9 @@ class World:
         query = dns.message.make_query(name, kind, **more)
         return await dns.asyncquery.udp(query, at, timeout=5, port=self.ports[at], raise_on_truncation=False)
 
-    async def ask_tcp(self, name: str, kind: str = "A") -> dns.message.Message:
+    async def ask_tcp(self, name: str, kind: str = "A", address: str = "127.0.0.1") -> dns.message.Message:
         query = dns.message.make_query(name, kind)
-        return await dns.asyncquery.tcp(query, "127.0.0.1", timeout=5, port=self.ports["127.0.0.1"])
+        return await dns.asyncquery.tcp(query, address, timeout=5, port=self.ports[address])
 
 
 def play(story: Callable[[World], Awaitable[None]]) -> None:
@@ -193,6 +196,14 @@ def test_native_askers_reach_ipv4_names_by_dns64() -> None:
         assert says(await world.ask("six.example.com", "AAAA", "::1")) == ["six.example.com AAAA 2001:db8::1"]
         assert says(await world.ask("no.example.com", "AAAA", "::1")) == ["NXDOMAIN"]
         assert says(await world.ask("www.example.com", "AAAA")) == ["NOERROR"]
+
+    play(story)
+
+
+def test_more_addresses_than_fit_when_they_are_translated_are_a_failure_soon() -> None:
+    async def story(world: World) -> None:
+        assert says(await world.ask("many.example.com", "AAAA", "::1")) == ["SERVFAIL"]
+        assert says(await world.ask_tcp("many.example.com", "AAAA", "::1")) == ["SERVFAIL"]
 
     play(story)
 
@@ -305,6 +316,30 @@ def test_a_connection_has_a_bounded_number_of_open_questions(monkeypatch: pytest
         writer.close()
 
     play(story)
+
+
+def test_a_query_by_tcp_is_no_longer_than_queries_are() -> None:
+    async def story(world: World) -> None:
+        for size, answered in ((tcp_module.QUERY_SIZE_MAX, True), (tcp_module.QUERY_SIZE_MAX + 1, False)):
+            query = dns.message.make_query(WEB, "A", use_edns=0, payload=1232)
+            query = dns.message.make_query(WEB, "A", use_edns=0, options=[padding(size - len(query.to_wire()) - 4)])
+            data = query.to_wire(max_size=wire.TCP_SIZE_MAX)
+            assert len(data) == size
+            reader, writer = await asyncio.open_connection("127.0.0.1", world.ports["127.0.0.1"])
+            writer.write(struct.pack("!H", size) + data)
+            if answered:
+                length = struct.unpack("!H", await reader.readexactly(2))[0]
+                assert says(dns.message.from_wire(await reader.readexactly(length))) == [f"{WEB} A 10.43.0.80"]
+            else:
+                with suppress(ConnectionError):
+                    assert await reader.read() == b""
+            writer.close()
+
+    play(story)
+
+
+def padding(size: int) -> dns.edns.GenericOption:
+    return dns.edns.GenericOption(12, bytes(size))  # RFC 7830
 
 
 def test_a_silent_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

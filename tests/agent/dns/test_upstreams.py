@@ -62,6 +62,23 @@ def test_the_nodes_servers_serve_a_vpc_that_names_none_but_never_ourselves() -> 
     assert servers_of(named, host, []) == (("192.0.2.53", 53),)
 
 
+def test_no_vpc_reaches_pods_of_default_by_naming_them_as_servers() -> None:
+    default, shop, only, same_range = (
+        entry
+        for each in (
+            vpc("default", 1, "10.42.0.0/16", "10.42.0.53"),
+            vpc("shop", SHOP, "10.0.0.0/16", "10.42.0.53", "2001:db8::53"),
+            vpc("shop", SHOP, "10.0.0.0/16", "10.42.0.53"),
+            vpc("shop", SHOP, "10.42.0.0/16", "10.42.0.53"),
+        )
+        if (entry := entries.vpc_entry(each)) is not None
+    )
+    assert servers_of(shop, ["192.0.2.9"], [], default) == (("2001:db8::53", 53),)
+    assert servers_of(only, ["192.0.2.9"], [], default) == ()
+    assert servers_of(same_range, [], [], default) == ((source(SHOP, "10.42.0.53"), 53),)
+    assert servers_of(default, [], [], default) == ((source(1, "10.42.0.53"), 53),)
+
+
 @pytest.mark.parametrize(
     "prefix", ["", "hello", "2001:db8::/96", str(ghost.block(CLUSTER, 0, entries.IPv4Network("0.0.0.0/0")))]
 )
