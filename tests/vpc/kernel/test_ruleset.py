@@ -52,9 +52,24 @@ def test_targets_are_spread_and_a_client_can_be_kept_at_one():
 
 
 def test_the_host_guards_the_ranges_that_it_routes_itself():
-    assert "ip daddr 10.42.0.0/16 drop" in lines(ruleset(CONFIG, wanted()))
+    text = lines(ruleset(CONFIG, wanted()))
+    for end in ("daddr", "saddr"):
+        assert {f"ip {end} 10.42.0.0/16 drop", f"ip {end} 100.64.0.0/18 drop"} <= set(text)
+        assert f"ip6 {end} {{ fd6b:3370:1000:c0ff:ee11::/80, fd6b:3370:1001:c0ff:ee11::/80 }} drop" in text
     alone = NodeConfig(INSTANCE, "n1", CONFIG.egress_range, host_access=False)
     assert "ip daddr 10.42.0.0/16 drop" not in lines(ruleset(alone, wanted()))
+
+
+def test_pods_do_not_come_to_ports_of_the_host_by_the_node_pod_either():
+    neither = f"meta iifgroup != {{ {CONFIG.group}, {node_group(CONFIG)} }} fib daddr type local jump host_ports"
+    assert neither in lines(ruleset(CONFIG, wanted()))
+
+
+def test_of_the_nodes_own_services_pods_find_dns_and_the_api():
+    text = lines(ruleset(CONFIG, wanted()))
+    assert f"meta iifgroup {CONFIG.group} meta nfproto ipv6 jump to_node" in text
+    assert any("0:a2b:a" in each and each.endswith("th dport != 53 drop") for each in text)
+    assert any("0:a2b:1" in each and each.endswith("th dport != 443 drop") for each in text)
 
 
 def test_second_lines():
