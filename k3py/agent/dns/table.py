@@ -227,7 +227,7 @@ class Table:
         yield from service.addresses
         if service.headless:
             for made in self.slices(service):
-                yield from (each.address for each in made.endpoints)
+                yield from _different(made)
 
     def _forget_service(self, old: ServiceEntry) -> None:
         for address in self._addresses(old):
@@ -239,16 +239,16 @@ class Table:
 
     def _own_slice(self, service: ServiceEntry, made: SliceEntry) -> None:
         if made.vpc == service.vpc:
-            for each in made.endpoints:
-                self._own(service.vpc, each.address, service.key)
+            for address in _different(made):
+                self._own(service.vpc, address, service.key)
 
     def _disown_slice(self, service: ServiceEntry, made: SliceEntry | None) -> None:
         if made is not None and made.vpc == service.vpc:
-            for each in made.endpoints:
-                self._disown(service.vpc, each.address, service.key)
+            for address in _different(made):
+                self._disown(service.vpc, address, service.key)
 
     def _own(self, vpc: str, address: bytes, key: Key) -> None:
-        # Once for each entry that holds it: an endpoint may be in two slices for a moment.
+        # Once for each slice that holds it: an endpoint may be in two for a moment.
         self._owners[(vpc, address)] = (*self._owners.get((vpc, address), ()), key)
 
     def _disown(self, vpc: str, address: bytes, key: Key) -> None:
@@ -259,3 +259,8 @@ class Table:
             self._owners[(vpc, address)] = tuple(owners)
         else:
             self._owners.pop((vpc, address), None)
+
+
+def _different(made: SliceEntry) -> dict[bytes, None]:
+    """The addresses of a slice, each once: one made by hand may hold the same a hundred thousand times."""
+    return dict.fromkeys(each.address for each in made.endpoints)

@@ -329,6 +329,17 @@ def test_endpoints_move_between_slices_without_a_gap() -> None:
     assert says(ask(responder, "5.0.42.10.in-addr.arpa", "PTR")) == ["NXDOMAIN"]
 
 
+def test_an_address_that_is_in_a_slice_many_times_costs_no_more_and_goes_with_it() -> None:
+    made = table(service("s", "None"))
+    put(made, endpoints("s", *[("10.42.0.5", "", True)] * 100_000))
+    entry = made.vpcs["default"]
+    address = bytes((10, 42, 0, 5))
+    assert len(made._owners[("default", address)]) == 1, "else it takes minutes"
+    assert [each.name for each in made.owners(entry, address)] == ["s"]
+    put(made, endpoints("s"))
+    assert not made._owners
+
+
 def test_a_service_may_come_after_its_slices_and_change_its_kind() -> None:
     made = table(endpoints("db", ("10.42.0.5", "a", True)))
     put(made, service("db", "None"))
