@@ -80,7 +80,7 @@ INLINE int send_ipv6(struct __sk_buff *skb, struct local_pod **local)
 	if (ip.next == PROTO_ICMPV6 && icmp.type == ICMPV6_NEIGHBOR_SOLICITATION)
 		return answer_neighbor(skb, &ip);
 	if (is_multicast(&ip.destination))
-		return -DROP_MULTICAST;
+		return is_multicast_report(&ip.destination) ? IGNORED_MULTICAST_REPORT : -DROP_MULTICAST;
 	if (!is_own(&ip.source) || !is_native(&ip.source))
 		return -DROP_SOURCE_NOT_OURS;
 	error = check_sent(skb, &ip, &icmp, &route);
@@ -117,5 +117,5 @@ int from_pod(struct __sk_buff *skb)
 		return redirect(skb->ifindex, 0);
 	if (outcome == SENT_SHORT_CUT && local)
 		return local->flags & LOCAL_PLAIN ? redirect(local->ifindex, 0) : redirect_peer(local->ifindex, 0);
-	return TC_ACT_OK;
+	return outcome == IGNORED_MULTICAST_REPORT ? TC_ACT_SHOT : TC_ACT_OK;
 }

@@ -98,7 +98,7 @@ INLINE int receive_ipv6(struct __sk_buff *skb)
 	if (settings()->flags & SETTING_NATIVE && is_neighbor_answer(&arrived.ip, &arrived.icmp))
 		return RECEIVED_NEIGHBOR;
 	if (is_multicast(&arrived.ip.destination))
-		return -DROP_MULTICAST; /* the node's own kernel asks who listens here */
+		return is_multicast_report(&arrived.ip.destination) ? IGNORED_MULTICAST_REPORT : -DROP_MULTICAST;
 	if (!is_own(&arrived.ip.destination))
 		return -DROP_DESTINATION_NOT_OURS;
 	if (is_native(&arrived.ip.destination) && !(settings()->flags & SETTING_NATIVE))
@@ -135,5 +135,5 @@ int to_pod(struct __sk_buff *skb)
 	if (outcome < 0)
 		return drop(skb, TO_POD, outcome, length);
 	count(TO_POD, outcome, length);
-	return TC_ACT_OK;
+	return outcome == IGNORED_MULTICAST_REPORT ? TC_ACT_SHOT : TC_ACT_OK;
 }

@@ -34,6 +34,13 @@ INLINE int is_multicast(const struct in6 *address)
 	return (address->word[0] & htonl(0xff000000)) == htonl(0xff000000);
 }
 
+/* Where kernels report which multicast groups they listen to, twice for every new address: RFC 3810, 5.2.14. */
+INLINE int is_multicast_report(const struct in6 *destination)
+{
+	return destination->word[0] == htonl(0xff020000) && !destination->word[1] && !destination->word[2] &&
+	       destination->word[3] == htonl(0x16);
+}
+
 /* 64:ff9b::/96, RFC 6052. */
 #define NAT64_PREFIX htonl(0x0064ff9b)
 

@@ -10,6 +10,7 @@ from scapy.layers.inet6 import (
     ICMPv6DestUnreach,
     ICMPv6EchoReply,
     ICMPv6EchoRequest,
+    ICMPv6MLReport2,
     ICMPv6ND_NA,
     ICMPv6ND_NS,
     ICMPv6ND_RS,
@@ -297,6 +298,13 @@ REFUSED = [
 def test_what_is_refused_has_a_reason(pods, frame, reason):
     result = pods["masqueraded"].sends(frame)
     assert (result.outcome, result.verdict) == (reason, SHOT)
+
+
+def test_a_report_of_multicast_groups_ends_here_and_is_no_drop(pods):
+    report = IPv6(src="::", dst="ff02::16", hlim=1) / IPv6ExtHdrHopByHop() / ICMPv6MLReport2()
+    result = pods["masqueraded"].sends(sent(report))
+    assert (result.outcome, result.verdict) == (Outcome.IGNORED_MULTICAST_REPORT, SHOT)
+    assert not result.outcome.dropped
 
 
 def test_a_pod_without_native_sockets_sends_no_ipv6(pods):

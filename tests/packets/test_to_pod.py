@@ -11,6 +11,7 @@ from scapy.layers.inet6 import (
     ICMPv6EchoReply,
     ICMPv6EchoRequest,
     ICMPv6MLReport,
+    ICMPv6MLReport2,
     ICMPv6ND_NA,
     ICMPv6ND_NS,
     ICMPv6PacketTooBig,
@@ -241,6 +242,12 @@ REFUSED = [
 def test_what_is_refused_has_a_reason(pods, packet, reason):
     result = pods["masqueraded"].gets(routed(packet))
     assert (result.outcome, result.verdict) == (reason, SHOT)
+
+
+def test_a_report_of_multicast_groups_ends_here_and_is_no_drop(pods):
+    report = IPv6(src="::", dst="ff02::16", hlim=1) / IPv6ExtHdrHopByHop() / ICMPv6MLReport2()
+    result = pods["masqueraded"].gets(routed(report))
+    assert (result.outcome, result.verdict) == (Outcome.IGNORED_MULTICAST_REPORT, SHOT)
 
 
 def test_a_pod_without_native_sockets_gets_none(pods):

@@ -29,6 +29,7 @@ class Outcome(IntEnum):
     RECEIVED_FROM_OUTSIDE = 7
     RECEIVED_NATIVE = 8
     RECEIVED_NEIGHBOR = 9
+    IGNORED_MULTICAST_REPORT = 10
     DROP_NOT_IP = 16
     DROP_MALFORMED = 17
     DROP_IPV4_OPTIONS = 18
@@ -52,15 +53,26 @@ class Outcome(IntEnum):
 
     @property
     def dropped(self) -> bool:
-        """Whether the packet went no further."""
+        """Whether the packet went no further, and somebody may want to know."""
         return self >= Outcome.DROP_NOT_IP
 
 
 # Counters are kept for this many outcomes per direction.
 OUTCOMES_MAX: Final = 48
 
-# Why a packet was dropped, in words for users.
+# What became of a packet, or why it was dropped, in words for users.
 MEANING: Final = {
+    Outcome.SENT_TO_VPC: "routed by the node to another pod or to the node itself",
+    Outcome.SENT_SHORT_CUT: "handed to a pod of this node at once",
+    Outcome.SENT_OUTSIDE: "left towards the outside",
+    Outcome.SENT_NATIVE: "routed by the node, from a native IPv6 socket",
+    Outcome.NEIGHBOR_ANSWERED: "asked for the gateway's MAC, and was answered",
+    Outcome.RECEIVED_FROM_VPC: "came from another pod or from the node itself",
+    Outcome.RECEIVED_SHORT_CUT: "came from a pod of this node at once",
+    Outcome.RECEIVED_FROM_OUTSIDE: "came from the outside",
+    Outcome.RECEIVED_NATIVE: "came for a native IPv6 socket",
+    Outcome.RECEIVED_NEIGHBOR: "the gateway's answer about its MAC",
+    Outcome.IGNORED_MULTICAST_REPORT: "a kernel's report of its multicast groups; nobody needs it",
     Outcome.DROP_NOT_IP: "it is of no protocol that the pod speaks: IPv4, ARP, native IPv6",
     Outcome.DROP_MALFORMED: "its headers contradict themselves or the packet's length",
     Outcome.DROP_IPV4_OPTIONS: "it has IPv4 options",
