@@ -6,6 +6,7 @@ from socket import AF_INET
 from typing import Any, Final
 
 from k3py.vpc.kernel.netlink import netlink
+from k3py.vpc.kernel.seen import all_links
 
 MTU_DEFAULT: Final = 1500
 _MAIN: Final = 254
@@ -15,7 +16,7 @@ def host_ipv4(our_groups: Iterable[int]) -> list[IPv4Address]:
     """The host's IPv4 addresses that others may know: neither loopback nor on links of these groups."""
     groups = set(our_groups)
     with netlink() as socket:
-        ours = {link["index"] for link in socket.get_links() if link.get("group", 0) in groups}
+        ours = {link.index for link in all_links() if link.group in groups}
         found = [each.get("local") for each in socket.get_addr(family=AF_INET) if each["index"] not in ours]
     parsed = (IPv4Address(each) for each in found if each)
     return sorted({each for each in parsed if not each.is_loopback})
@@ -30,8 +31,7 @@ def host_routes() -> list[IPv4Network]:
 
 def groups_of_links() -> set[int]:
     """The interface groups of all links here."""
-    with netlink() as socket:
-        return {int(link.get("group", 0)) for link in socket.get_links()}
+    return {link.group for link in all_links()}
 
 
 def underlay_mtu() -> int:

@@ -5,9 +5,11 @@ whoever knows the instance alone.
 """
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_network
+import struct
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
+from k3py.vpc.kernel import dump
 from k3py.vpc.kernel.netlink import ABSENT, EXISTS, Netlink, tolerating
 from k3py.vpc.kernel.values import ROUTE_PROTOCOL, Route
 from k3py.vpc.wanted import NodeConfig
@@ -16,6 +18,10 @@ _UNREACHABLE: Final = 7
 _LOOPBACK: Final = 1
 _ON_LINK: Final = 4
 _NO_DAD: Final = 2
+# struct rtmsg: family, lengths of destination and source, tos, table, protocol, scope, type, flags; and attributes.
+_ROUTE_MESSAGE: Final = struct.Struct("=BBBBBBBBI")
+_DESTINATION, _DEVICE, _GATEWAY, _PRIORITY, _SOURCE, _METRICS = 1, 4, 5, 6, 7, 8
+_METRIC_MTU: Final = 2
 
 
 def put(netlink: Netlink, config: NodeConfig, route: Route, index: int) -> None:
@@ -31,22 +37,40 @@ def remove(netlink: Netlink, config: NodeConfig, route: Route, index: int) -> No
         netlink.route("del", **_message(config, route, index))
 
 
-def seen(netlink: Netlink, config: NodeConfig, names: dict[int, str]) -> frozenset[Route]:
+def seen(_: Netlink, config: NodeConfig, names: dict[int, str]) -> frozenset[Route]:
     """Our routes; ``names``: devices by number."""
-    return frozenset(
-        _route(each, names)
-        for family in (socket.AF_INET, socket.AF_INET6)
-        for each in netlink.get_routes(family=family, proto=ROUTE_PROTOCOL)
-        if each.get("priority") == config.group
-    )
+    return frozenset(_ours(config, names, socket.AF_INET) | _ours(config, names, socket.AF_INET6))
 
 
-def seen_unreachable(netlink: Netlink, config: NodeConfig) -> frozenset[Route]:
+def seen_unreachable(_: Netlink, config: NodeConfig) -> frozenset[Route]:
     """Our routes of blocks."""
-    return frozenset(
-        _route(each, {})
-        for each in netlink.get_routes(family=socket.AF_INET6, proto=ROUTE_PROTOCOL, type=_UNREACHABLE)
-        if each.get("priority") == config.group and each["type"] == _UNREACHABLE
+    return frozenset(_ours(config, {}, socket.AF_INET6, _UNREACHABLE))
+
+
+def _ours(config: NodeConfig, names: dict[int, str], family: int, kind: int = 0) -> set[Route]:
+    request = _ROUTE_MESSAGE.pack(family, 0, 0, 0, 0, ROUTE_PROTOCOL, 0, kind, 0)
+    found = (dumped_route(each, config.group, names) for each in dump.dump(dump.GET_ROUTE, request))
+    return {each for each in found if each is not None and (not kind or not each.device)}
+
+
+def dumped_route(message: bytes, metric: int, names: dict[int, str]) -> Route | None:
+    """A route of a dump: ``struct rtmsg`` and its attributes (linux/rtnetlink.h); None: its metric is another.
+
+    Raises:
+        ValueError, struct.error: it is damaged.
+    """
+    family, length, _, _, _, protocol, _, kind, _ = _ROUTE_MESSAGE.unpack_from(message)
+    found = dump.attributes(message, _ROUTE_MESSAGE.size)
+    if protocol != ROUTE_PROTOCOL or dump.number(found.get(_PRIORITY)) != metric:
+        return None
+    destination = found.get(_DESTINATION, bytes(4 if family == socket.AF_INET else 16))
+    source, gateway = found.get(_SOURCE), found.get(_GATEWAY)
+    return Route(
+        ip_network((destination, length)),
+        "" if kind == _UNREACHABLE else names.get(dump.number(found.get(_DEVICE)), "?"),
+        ip_address(source) if source else None,
+        IPv4Address(gateway) if gateway else None,
+        dump.number(dump.attributes(found.get(_METRICS, b""), 0).get(_METRIC_MTU)),
     )
 
 
@@ -93,13 +117,3 @@ def _message(config: NodeConfig, route: Route, index: int) -> dict[str, Any]:
     elif index and route.destination.version == 4:
         message["scope"] = "link"
     return message
-
-
-def _route(message: Any, names: dict[int, str]) -> Route:
-    gateway, source, metrics = message.get("gateway"), message.get("prefsrc"), message.get("metrics")
-    version4 = message["family"] == socket.AF_INET
-    parse = IPv4Address if version4 else IPv6Address
-    network = ip_network(f"{message.get('dst')}/{message['dst_len']}")
-    device = "" if message["type"] == _UNREACHABLE else names.get(message.get("oif", 0), "?")
-    mtu = metrics.get("mtu", 0) if metrics else 0
-    return Route(network, device, parse(source) if source else None, IPv4Address(gateway) if gateway else None, mtu)

@@ -1,11 +1,12 @@
 """Looks at the kernel: what of ours is there. Acts."""
 
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 from socket import if_indextoname
 from typing import Any, Final
 
-from k3py.vpc.kernel import entries, layout, names, namespaces, routes
+from k3py.vpc.kernel import dump, entries, layout, names, namespaces, routes
 from k3py.vpc.kernel.maps import SharedMaps
 from k3py.vpc.kernel.netlink import Netlink, netlink
 from k3py.vpc.kernel.nft import Nft
@@ -19,6 +20,10 @@ UP: Final = 0x1
 NO_ARP: Final = 0x80
 LOWER_UP: Final = 0x1_0000
 _SKIP_STATISTICS: Final = 8
+# struct ifinfomsg: family, type, index, flags, change; and attributes of links.
+_LINK_MESSAGE: Final = struct.Struct("=BxHiII")
+_ADDRESS, _IFNAME, _MTU, _LINK_INFO, _GROUP, _EXT_MASK, _NETNSID = 1, 3, 4, 18, 27, 29, 37
+_KIND: Final = 1
 _DEVICE_SETTINGS: Final = Path("/proc/sys/net/ipv6/conf")
 
 
@@ -118,9 +123,37 @@ class Observer:
         }
 
 
-def all_links(socket: Netlink) -> list[Link]:
+def all_links(_: Netlink | None = None) -> list[Link]:
     """The interfaces of the caller's namespace."""
-    return [_link(each) for each in socket.get_links(ext_mask=_SKIP_STATISTICS)]
+    request = bytes(_LINK_MESSAGE.size) + struct.pack("=HHI", 8, _EXT_MASK, _SKIP_STATISTICS)
+    return [dumped_link(each) for each in dump.dump(dump.GET_LINK, request)]
+
+
+def dumped_link(message: bytes) -> Link:
+    """A link of a dump: ``struct ifinfomsg`` and its attributes (linux/if_link.h).
+
+    Raises:
+        struct.error: it is too short.
+    """
+    _, _, index, flags, _ = _LINK_MESSAGE.unpack_from(message)
+    found = dump.attributes(message, _LINK_MESSAGE.size)
+    information = dump.attributes(found.get(_LINK_INFO, b""), 0)
+    return Link(
+        _text(found.get(_IFNAME)),
+        index,
+        dump.number(found.get(_GROUP)),
+        found.get(_ADDRESS, b"").hex(":"),
+        dump.number(found.get(_MTU)),
+        bool(flags & UP),
+        bool(flags & LOWER_UP),
+        not flags & NO_ARP,
+        dump.number(found[_NETNSID]) if _NETNSID in found else None,
+        _text(information.get(_KIND)),
+    )
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").rstrip(b"\0").decode(errors="replace")
 
 
 def find_link(socket: Netlink, name: str) -> Link | None:
