@@ -71,13 +71,14 @@ class Said(str):
 class Host:
     """A root below which daemons and containers run. It knows nothing of a server: joining tests have only agents.
 
-    ``machine`` is where its network is; else it is the tests' own.
+    ``place`` is where its network is: the tests' own, or a machine of the LAN.
     """
 
-    def __init__(self, root: Path, node: str, machine: Machine | None = None) -> None:
+    def __init__(self, root: Path, node: str, place: Machine | None = None) -> None:
         self.root = root
         self.node = node
-        self._machine = machine
+        self._elsewhere = place is not None
+        self.place = place or here()
         self.paths = Paths.below(root)
         self.home = root / "home"
         self.home.mkdir(parents=True)
@@ -111,7 +112,7 @@ class Host:
 
     def called(self, command: list[str]) -> list[str]:
         """A command as it is called on this host."""
-        return self._machine.command(*command) if self._machine is not None else command
+        return self.place.command(*command) if self._elsewhere else command
 
     @contextlib.contextmanager
     def daemon(self, name: str, *flags: str, token: str = "") -> Iterator["subprocess.Popen[bytes]"]:
@@ -166,12 +167,16 @@ class Host:
                     found[file.parent.name] = (pid, int(fields[19]))
         return found
 
+    def belongings(self) -> inventory.Belongings:
+        """All that belongs to the cluster here."""
+        return self.place.inside(lambda: inventory.of_cluster(self.root))
+
     def destroy(self) -> inventory.Belongings:
         """Reset, then take away by force what that left; what that was (``home``, which is the tests', aside)."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.k3py("reset", "--yes", code=None)
         shutil.rmtree(self.home, ignore_errors=True)
-        left = (self._machine or here()).inside(lambda: inventory.of_cluster(self.root))
+        left = self.belongings()
         self._remove_by_force()
         return left
 
@@ -193,10 +198,13 @@ class Host:
 
 
 class Cluster(Host):
-    """A server and its agent."""
+    """A server and its node, here or on a machine of the LAN with this ``address``."""
 
-    def __init__(self, root: Path, source: random.Random) -> None:
-        super().__init__(root, f"node-{root.name[-6:]}")
+    def __init__(
+        self, root: Path, source: random.Random, place: Machine | None = None, address: str = "127.0.0.1"
+    ) -> None:
+        super().__init__(root, f"node-{root.name[-6:]}", place)
+        self._address = address
         self.port = free_port(source)
         self.web_port = free_port(source)
         self._client: httpx.Client | None = None
@@ -210,7 +218,7 @@ class Cluster(Host):
 
     @property
     def url(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self._address}:{self.port}"
 
     @property
     def url_for_others(self) -> str:
@@ -237,7 +245,7 @@ class Cluster(Host):
     def running(self, *arguments: str, release: str = "") -> Iterator["subprocess.Popen[str]"]:
         """A kubectl that runs while the block does."""
         process = subprocess.Popen(
-            [kubectl_binary(release), *arguments],
+            self.called([kubectl_binary(release), *arguments]),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1,
             env=self.environment(),
         )  # fmt: skip
@@ -257,7 +265,7 @@ class Cluster(Host):
         """The API as administrator."""
         if self._client is None:
             access = load_kubeconfig(self.paths.admin_kubeconfig)
-            self._client = httpx.Client(base_url=access.server, verify=access.tls(), trust_env=False, timeout=10)
+            self._client = httpx.Client(base_url=self.url, verify=access.tls(), trust_env=False, timeout=10)
         return self._client
 
     def get(self, path: str) -> Object | None:

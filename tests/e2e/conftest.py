@@ -79,6 +79,13 @@ def cluster(source: random.Random, busybox: Path, lan: Lan) -> Iterator[Cluster]
     yield from _run(Cluster(own_root(source), source), busybox)
 
 
+@pytest.fixture
+def lone_cluster(source: random.Random, busybox: Path, lan: Lan) -> Iterator[Cluster]:
+    """A cluster on a machine of its own: of several on one host, only one has the host's routes."""
+    place, address = lan.plug()
+    yield from _run(Cluster(own_root(source), source, place, address), busybox)
+
+
 def _run(made: Cluster, busybox: Path) -> Iterator[Cluster]:
     try:
         made.up()

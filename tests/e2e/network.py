@@ -78,6 +78,10 @@ class InKernel:
 
 def in_kernel(host: Host) -> InKernel:
     """As it is now."""
+    return host.place.inside(lambda: _in_kernel(host))
+
+
+def _in_kernel(host: Host) -> InKernel:
     mine, instance = inventory.link_prefix(host.paths), host.paths.instance_id
     listed = json.loads(_said("ip", "-j", "link"))
     pins = [each for each in inventory.on_host().pins if f"k3py-{instance}" in each]

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e import inventory
 from tests.e2e.cluster import (
     FOREVER,
     Cluster,
@@ -24,7 +23,6 @@ from tests.e2e.cluster import (
     pod,
     until,
 )
-from tests.e2e.lan import here
 from tests.e2e.network import WEB_PORT, InKernel, allocations, cluster_ip, differences, in_kernel, service, web
 
 SEED = int(os.environ.get("E2E_SEED", "1"))
@@ -69,7 +67,7 @@ class Quiet:
     @classmethod
     def of(cls, cluster: Cluster) -> "Quiet":
         """As it is now."""
-        found = inventory.of_cluster(cluster.root)
+        found = cluster.belongings()
         daemons = {cluster.pid(each) for each in DAEMONS}
         processes = [each for each in found.processes if int(each.split()[0]) not in daemons and "sleep" not in each]
         return cls(len(processes), found.mounts, found.cgroups, allocations(cluster), in_kernel(cluster))
@@ -153,7 +151,7 @@ class Rounds:
         for name in names:
             made = self.cluster.until_pod(SPACE, name, is_ready, f"{name} is ready")
             assert visitor.asks("ask", made["status"]["podIP"], WEB_PORT) == name
-            assert here().asks("ask", made["status"]["podIP"], WEB_PORT) == name
+            assert self.cluster.place.asks("ask", made["status"]["podIP"], WEB_PORT) == name
         address, heard = cluster_ip(self.cluster, SPACE), set()
 
         def all_heard() -> bool:
@@ -230,13 +228,13 @@ def play(cluster: Cluster, rounds: int) -> None:
         assert counted(cluster, name) > rounds * 10
 
 
-def test_thirty_kills(cluster: Cluster) -> None:
-    play(cluster, 30)
+def test_thirty_kills(lone_cluster: Cluster) -> None:
+    play(lone_cluster, 30)
 
 
 @pytest.mark.long
-def test_three_hundred_kills(cluster: Cluster) -> None:
-    play(cluster, 300)
+def test_three_hundred_kills(lone_cluster: Cluster) -> None:
+    play(lone_cluster, 300)
 
 
 def test_what_happens_while_the_agent_is_dead(cluster: Cluster, tmp_path: Path) -> None:
