@@ -92,7 +92,9 @@ class Node:
             network=network,
             failed=die,
         )
-        self._services = NodeServices(network, client, server, self._paths.agent_state, self._clock, self._source)
+        self._services = NodeServices(
+            network, client, server, self._paths.agent_state, self._clock, self._source, failed=die
+        )
 
         # A node that slept through its certificate's life joins again.
         token = JoinToken.parse(self._settings.token) if self._settings.token else None

@@ -7,6 +7,7 @@ bind to them whether they are there yet or not, so none of the two has to wait f
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
@@ -30,16 +31,26 @@ WAIT_SECONDS_MAX: Final = 10.0
 
 
 class NodeServices:
-    """DNS and the API's relay of one node; ``folder`` keeps the names for when no server answers."""
+    """DNS and the API's relay of one node.
+
+    ``folder`` keeps the names for when no server answers; ``failed`` is told why there are no names any more.
+    """
 
     def __init__(
-        self, network: VpcNetwork, client: Client, server: str, folder: Path, clock: Clock, source: random.Random
+        self,
+        network: VpcNetwork,
+        client: Client,
+        server: str,
+        folder: Path,
+        clock: Clock,
+        source: random.Random,
+        failed: Callable[[str], None],
     ) -> None:
         self._network = network
         self._dns = NodeDns(client, clock, source, folder)
         self._relay = ApiRelay([server_of(server)])
         self._backoff = Backoff(source, FIRST_WAIT_SECONDS, WAIT_SECONDS_MAX)
-        self._tasks = Tasks()
+        self._tasks = Tasks(lambda name, problem: failed(f"{name} failed: {problem!r}"))
 
     def start(self) -> None:
         """Serve as soon as the cluster's network is known, until ``stop``."""
