@@ -29,6 +29,12 @@ LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": loggin
 GARBAGE_THRESHOLDS: Final = (10_000, 10, 50)
 
 
+# A thread that asks the kernel to let go of a device or a program comes back after tens of milliseconds, on a busy
+# machine after some seconds.
+ENDING_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 0.02
+
+
 def look_for_cycles_rarely() -> None:
     """Set the garbage collector's pace for a process that holds many objects."""
     gc.set_threshold(*GARBAGE_THRESHOLDS)
@@ -98,18 +104,21 @@ def start_time(pid: int) -> int:
     return 0 if state in "ZX" else ticks
 
 
-def only_one(paths: Paths, daemon: str) -> int:
+def only_one(paths: Paths, daemon: str, patience_seconds: float = ENDING_SECONDS) -> int:
     """Refuse to be the second agent or server below one root: they would stop each other's containers or writes.
 
-    The lock (flock(2)) is held by the descriptor returned, so until this process ends, whatever it ends of.
+    The lock (flock(2)) is held by the descriptor returned, so until this process ends, whatever it ends of. One that
+    was killed holds it until the last of its threads has left the kernel; so long it is waited for.
 
     Raises:
         BadSetting: another one runs.
     """
     paths.run.mkdir(parents=True, exist_ok=True)
-    descriptor = take(paths.run / f"{daemon}.lock")
-    if descriptor is None:
-        raise BadSetting(f"cannot start: the {daemon} runs already below {paths.root}; 'k3py down' stops it")
+    status, until = StatusFile(paths.run / f"{daemon}.json"), time.monotonic() + patience_seconds
+    while (descriptor := take(paths.run / f"{daemon}.lock")) is None:
+        if status.read() is not None or time.monotonic() >= until:
+            raise BadSetting(f"cannot start: the {daemon} runs already below {paths.root}; 'k3py down' stops it")
+        time.sleep(LOOK_SECONDS)
     return descriptor
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -41,10 +42,27 @@ def test_a_root_has_one_agent_and_one_server(tmp_path: Path) -> None:
     held = only_one(paths, "agent")
     os.close(only_one(paths, "server"))
     with pytest.raises(BadSetting, match="the agent runs already below"):
-        only_one(paths, "agent")
+        only_one(paths, "agent", patience_seconds=0)
     os.close(only_one(Paths.below(tmp_path / "other"), "agent"))
     os.close(held)
     os.close(only_one(paths, "agent"))
+
+
+def test_one_that_was_killed_is_waited_for_until_it_has_ended(tmp_path: Path) -> None:
+    paths = Paths.below(tmp_path)
+    ending = threading.Timer(0.1, os.close, [only_one(paths, "vpc")])
+    ending.start()
+    os.close(only_one(paths, "vpc"))
+    ending.join()
+
+
+def test_one_that_runs_is_not_waited_for(tmp_path: Path) -> None:
+    paths = Paths.below(tmp_path)
+    held = only_one(paths, "vpc")
+    StatusFile(paths.run / "vpc.json").write()
+    with pytest.raises(BadSetting, match="the vpc runs already below"):
+        only_one(paths, "vpc", patience_seconds=float("inf"))
+    os.close(held)
 
 
 def test_an_unknown_level_is_refused() -> None:
