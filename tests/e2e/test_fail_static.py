@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from tests.e2e.cluster import Cluster, is_ready, until
+from tests.e2e.cluster import Cluster, until
 from tests.e2e.lan import OUTSIDE, Lan, Machine, Talker
 from tests.e2e.network import (
     WEB_PORT,
@@ -26,6 +26,7 @@ SPACE = "default"
 DAEMONS = ("server", "agent", "vpc")
 DNS = "10.43.0.10"
 PINGS = 10_000
+KILLS = 6
 ECHO_PORT, TELLING_PORT = 7000, 7001
 NAME = f"web.{SPACE}.svc.cluster.local"
 # A name is known again within so long after its agent is.
@@ -96,10 +97,10 @@ def test_pods_start_and_end_as_long_as_the_vpc_daemon_dies(talking: Cluster) -> 
     names = [f"pod-{number}" for number in range(30)]
     for name in names[:15]:
         cluster.apply(web(SPACE, name, name))
-    for turn in range(10):
+    for turn in range(KILLS):
         cluster.kill9("vpc")
         cluster.up()
-        if turn == 3:
+        if turn == KILLS // 2:
             cluster.apply(*(web(SPACE, name, name) for name in names[15:]))
             cluster.kubectl("delete", "pod", *names[:8], "--wait=false")
     addresses = dict(zip(names[8:], ready(cluster, SPACE, *names[8:]), strict=True))
@@ -133,13 +134,3 @@ def test_names_without_agent_and_without_server(talking: Cluster) -> None:
         until(lambda: address in resolved(visitor), "it is known without a server", BACK_SECONDS)
         assert resolved(visitor, f"nobody.{SPACE}.svc.cluster.local") == "NXDOMAIN"
     cluster.up()
-
-
-def test_a_pod_that_waits_for_the_vpc_daemon_says_so(talking: Cluster) -> None:
-    cluster = talking
-    cluster.kill9("vpc")
-    cluster.apply(client(SPACE, "late"))
-    told = "the VPC daemon"
-    until(lambda: told in cluster.kubectl("describe", "pod", "late"), "why it waits")
-    cluster.up()
-    cluster.until_pod(SPACE, "late", is_ready, "it runs as soon as the daemon does")
