@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 CACHED_ROWS_MAX: Final = 500
 # A disk that needs longer is broken.
 WRITE_SECONDS_MAX: Final = 30.0
+# A store that opens later than this waits for its disk, without end; people are told.
+OPEN_SECONDS_TOLD: Final = 5.0
 
 
 class Records:
@@ -47,7 +49,14 @@ class Records:
             CannotOpen: it cannot be opened or (Corrupt) read; nothing was changed.
             LogFailed: reading failed.
         """
-        await self._log.open()
+        later = asyncio.get_running_loop().call_later
+        told = later(
+            OPEN_SECONDS_TOLD, log.warning, "the VPC daemon's store does not open yet: is its disk full or away?"
+        )
+        try:
+            await self._log.open()
+        finally:
+            told.cancel()
         async for batch in self._log.scan(FORMAT_KEY):
             for key, value in batch:
                 if key == FORMAT_KEY:

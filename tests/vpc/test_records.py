@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from k3py.base.virtual_loop import VirtualLoop
 from k3py.model.vpc_socket import HostPort
 from k3py.store.errors import Corrupt, LogFailed
 from k3py.store.log import Put
@@ -106,6 +107,23 @@ def test_cached_objects_come_behind_in_pieces() -> None:
         assert len(log.medium.rows) == 3 * CACHED_ROWS_MAX + 3
 
     play(story)
+
+
+def test_a_disk_that_is_waited_for_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(MemoryLog):
+        async def open(self) -> None:
+            await asyncio.sleep(60)
+            await super().open()
+
+    async def story() -> None:
+        records = Records(Full(MemoryMedium()), pytest.fail)
+        await records.open()
+        await records.close()
+
+    loop = VirtualLoop()  # type: ignore[abstract]
+    loop.run_until_complete(story())
+    loop.close()
+    assert "is its disk full" in caplog.text
 
 
 def test_a_disk_that_fails_is_told_once_and_nothing_is_answered() -> None:
