@@ -135,7 +135,11 @@ class VpcNetwork:
         if kept is not None and kept.allocation is None:
             return  # that is under way
         # Also for a pod that is not known: an agent may have ended between the daemon's answer and its own note.
-        self._keep(pod_uid, _Kept(None))
+        try:
+            self._keep(pod_uid, _Kept(None))
+        except OSError as problem:  # a full disk must not keep the pod that may have filled it
+            log.warning("cannot note that the network of pod %s is given back: %s", pod_uid, problem)
+            self._pods[pod_uid] = _Kept(None)
         if not await self._try_to_give_back(pod_uid):
             self._tasks.start(self._give_back(pod_uid), f"network of {pod_uid}")
 
@@ -168,8 +172,11 @@ class VpcNetwork:
                 log.debug("cannot reach the VPC daemon yet: %s", problem)
             await asyncio.sleep(backoff.next_seconds())
         self.facts = NetworkFacts(pong.cluster, pong.service_cidr)
-        write_private(self._folder / CLUSTER_FILE, msgspec.json.encode(self.facts))
         self._known.set()
+        try:
+            write_private(self._folder / CLUSTER_FILE, msgspec.json.encode(self.facts))
+        except OSError as problem:  # the next agent has to meet the daemon before it is ready
+            log.warning("cannot keep what is known of the cluster's network: %s", problem)
 
     async def _give_back(self, pod_uid: str) -> None:
         backoff = self._new_backoff(FIRST_WAIT_SECONDS, WAIT_SECONDS_MAX)

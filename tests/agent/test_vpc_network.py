@@ -1,6 +1,7 @@
 """Pods' network by the VPC daemon: whatever of the two is away, and whenever, no pod loses or leaks an address."""
 
 import asyncio
+import errno
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from random import Random
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from k3py.agent import vpc_network
 from k3py.agent.network import NO_VPC_DAEMON
 from k3py.agent.vpc_network import VpcNetwork, host_ports
 from k3py.base.backoff import Backoff
@@ -88,6 +90,28 @@ def test_what_cannot_be_given_back_is_given_back_later(tmp_path: Path) -> None:
         world.start()
         world.vpc.away = False
         await world.until(lambda: not world.vpc.pods)  # type: ignore[union-attr]
+
+    play(tmp_path, story)
+
+
+def test_a_full_disk_keeps_no_pod_from_ending_and_no_node_from_being_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def story(world: World) -> None:
+        assert world.vpc is not None
+        with monkeypatch.context() as disk:
+            disk.setattr(vpc_network, "write_private", full)
+            await world.until(lambda: not world.agent.node.trouble)
+        world.cluster.put(pod(host_network=False))
+        await world.until(lambda: world.phase() == "Running")
+        with monkeypatch.context() as disk:
+            disk.setattr(vpc_network, "write_private", full)
+            world.cluster.ask_deletion()
+            await world.until(lambda: world.phase() == "gone")
+            await world.until(lambda: not world.vpc.pods)  # type: ignore[union-attr]
 
     play(tmp_path, story)
 
