@@ -37,8 +37,14 @@ NARROW_MTU = 1400
 UPLINK = "up0"
 # A story that takes longer is stuck.
 STORY_SECONDS = 60.0
-# A kernel that says only some of its errors would hide that it says others.
-_TALKATIVE = (("ipv4/icmp_ratemask", "0"), ("ipv4/icmp_msgs_per_sec", "1000000"), ("ipv6/icmp/ratelimit", "0"))
+# A kernel that says only some of its errors would hide that it says others; and it shall not be busy with finding out
+# whether its addresses are its own.
+_SETTINGS = (
+    ("ipv4/icmp_ratemask", "0"),
+    ("ipv4/icmp_msgs_per_sec", "1000000"),
+    ("ipv6/icmp/ratelimit", "0"),
+    ("ipv6/conf/default/accept_dad", "0"),
+)
 _FORWARDING = ("/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding")
 
 
@@ -113,7 +119,7 @@ class Bed:
         return described.split("link/ether ")[1].split()[0]
 
     def _wire(self) -> None:
-        talkative()
+        quick_and_talkative()
         plug(UPLINK, "to-node", self.router)
         in_namespace(self.router, self._make_router)
         for address in (f"{NODE}/24", f"{NODE_6}/64"):
@@ -126,7 +132,7 @@ class Bed:
         in_namespace(self.outside, lambda: run("ip", "link", "set", "eth0", "mtu", NARROW_MTU))
 
     def _make_router(self) -> None:
-        talkative()
+        quick_and_talkative()
         run("ip", "link", "set", "lo", "up")
         run("ip", "link", "add", "lan", "type", "bridge")
         plug("to-neighbour", "eth0", self.neighbour)
@@ -169,9 +175,9 @@ def in_namespace(netns: str, work: Callable[[], T]) -> T:
     return namespaces.inside(Path(netns), work) if netns else work()
 
 
-def talkative() -> None:
-    """The calling thread's namespace says all of its errors."""
-    for path, value in _TALKATIVE:
+def quick_and_talkative() -> None:
+    """The calling thread's namespace says all of its errors, and uses its addresses at once."""
+    for path, value in _SETTINGS:
         Path("/proc/sys/net", path).write_text(value)
 
 

@@ -65,7 +65,7 @@ def test_the_same_shapes_arrive_where_they_may(theatre):
 
 
 def test_errors_about_strangers_change_nothing_on_the_node(theatre):
-    """Else a pod could tell the node that ways to others are narrow."""
+    """Else a pod could tell the node's DNS that ways to others are narrow."""
     scene = theatre.scene
     targets = (*scene.natives([scene.victim]), str(scene.victim.outside_ipv4))
 
@@ -73,13 +73,15 @@ def test_errors_about_strangers_change_nothing_on_the_node(theatre):
         return [run("ip", "route", "get", each) for each in targets]
 
     before = theatre.place.home.do(ways)
-    theatre.by_pod(scene.attacker, hidden_errors(scene))
+    with theatre.place.home.do(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as dns:
+        dns.bind(("::", 53))
+        theatre.by_pod(scene.attacker, hidden_errors(scene))
     heard = theatre.seen()
-    # A part without its first one, which was dropped, says nothing.
-    later = [each for each in heard.pop("innocent", []) if not (F in each and each[F].offset)]
-    assert not heard, said(heard)
-    assert not later
     assert theatre.place.home.do(ways) == before
+    # A part without its first one, which was dropped, says nothing.
+    whole = [each for each in heard.pop("innocent", []) if not (F in each and each[F].offset)]
+    assert not heard, said(heard)
+    assert not whole
 
 
 def test_what_nobody_has_does_not_leave_the_node(theatre):
