@@ -10,7 +10,7 @@ from k3py.base.backoff import Backoff
 from k3py.base.turns import Gate
 from k3py.model.vpc_socket import INTERNAL, KERNEL_REFUSED
 from k3py.vpc.ports import NetworkProblem, Node
-from k3py.vpc.wanted import Wanted
+from k3py.vpc.wanted import NODE_POD, Wanted
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class Converger:
         self.made: Wanted | None = None
         self.trouble: NetworkProblem | None = None
         self.problems: Mapping[str, NetworkProblem] = {}
+        self._told: dict[str, str] = {}
 
     def ask(self) -> None:
         """Something has changed."""
@@ -77,7 +78,8 @@ class Converger:
             try:
                 self.problems = await self._node.converge(wanted)
                 self.trouble, self._done_version, self.made = None, version, wanted
-                self._backoff.reset()
+                if NODE_POD not in self.problems:
+                    self._backoff.reset()
             except NetworkProblem as problem:
                 self.trouble = problem
                 log.error("cannot make the node's network: %s", problem)
@@ -86,9 +88,17 @@ class Converger:
                 log.exception("cannot make the node's network")
             finally:
                 self._running = False
-        for uid, of_pod in self.problems.items():
-            log.warning("the network of pod %s is not as wanted: %s", uid, of_pod)
+        self._tell()
         self.runs += 1
         async with self._tried:
             self._tried.notify_all()
-        return self.trouble is None
+        # All pods wait for the node's own link; another pod's is tried again at its next request, or re-check.
+        return self.trouble is None and NODE_POD not in self.problems
+
+    def _tell(self) -> None:
+        """Each problem once, as long as it is the same."""
+        texts = {uid: str(problem) for uid, problem in self.problems.items()}
+        for uid, text in texts.items():
+            if self._told.get(uid) != text:
+                log.warning("the network of pod %s is not as wanted: %s", uid, text)
+        self._told = texts

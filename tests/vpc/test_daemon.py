@@ -545,6 +545,21 @@ def test_a_kernel_that_refuses_is_tried_again_and_says_why() -> None:
 # --- services
 
 
+def test_the_nodes_own_link_is_tried_again_until_it_is_made() -> None:
+    async def story(world: World) -> None:
+        world.kernel.vanished.add("")  # the node pod's
+        world.cluster.put(vpc())
+        daemon = await world.start()
+        await world.until(lambda: NODE_POD in daemon.converger.problems)
+        await asyncio.sleep(60)
+        assert "the node's own link cannot be made" in daemon.ready().why
+        world.kernel.vanished.clear()
+        await world.until(lambda: daemon.ready().ready)
+        await world.attach("p1")
+
+    play(story)
+
+
 def test_a_burst_of_changes_is_one_switch() -> None:
     async def story(world: World) -> None:
         world.cluster.put(vpc())
