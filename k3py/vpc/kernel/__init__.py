@@ -7,7 +7,8 @@
     actions.py, plan.py, host_checks.py      decide: wanted and seen -> ordered actions; what doctor says
     netlink.py, links.py, routes.py,         act, one kind of thing each
       namespaces.py, sysctls.py, nft.py,
-      programs.py, maps.py, seen.py
+      programs.py, attachments.py, notes.py,
+      maps.py, dump.py, seen.py
     runner.py                                carries a plan out
     watch.py, events.py                      wake up when something changed, or a packet was dropped
     node.py, reset.py                        the whole: ``ports.Node``; everything away
