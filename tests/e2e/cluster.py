@@ -194,6 +194,8 @@ class Host:
                 with contextlib.suppress(OSError):
                     os.rmdir(folder)
         kernel.unmount_below(self.root)
+        # Links, addresses and rules go with the network namespace.
+        shutil.rmtree(inventory.PINS / f"k3py-{self.paths.instance_id}", ignore_errors=True)
         shutil.rmtree(self.root, ignore_errors=True)
 
 

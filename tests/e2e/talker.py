@@ -80,7 +80,7 @@ def echo(port: str) -> None:
 
 
 def names(address: str) -> None:
-    """A name server that knows one answer: every name has an A record, those that begin with ``only6`` an AAAA one."""
+    """A name server that knows one answer: every name has the same A record, and no other."""
     import dns.flags
     import dns.message
     import dns.rdatatype
