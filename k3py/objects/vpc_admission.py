@@ -15,7 +15,7 @@ from k3py.model.registry import KINDS, Kind
 from k3py.model.selectors import from_struct
 from k3py.model.user import MASTERS, User
 from k3py.model.vpc_ranges import network
-from k3py.model.vpc_v1 import DEFAULT_VPC, USE_VERB, VPC, VPC_LABEL, VPCBlock, block_prefix_length
+from k3py.model.vpc_v1 import DEFAULT_VPC, DEFAULT_VPC_ID, USE_VERB, VPC, VPC_LABEL, VPCBlock, block_prefix_length
 from k3py.objects.fields import IMMUTABLE, Errors, shown
 from k3py.objects.service_addresses import ServiceRanges
 from k3py.store.records import Record
@@ -64,7 +64,8 @@ class VpcAdmission:
         """Admit a change; a client that leaves a workload's label out keeps it.
 
         Raises:
-            Forbidden: as ``create``; a namespace that is in use moves. Invalid: a workload would move.
+            Forbidden: as ``create``; a namespace that is in use moves; a VPC would get another's number.
+            Invalid: a workload would move.
         """
         if isinstance(new, _Workload):
             keep_label(kind, new, old)
@@ -74,6 +75,8 @@ class VpcAdmission:
             self._move_namespace(kind, new, old, user)
         elif isinstance(new, _Templated) and _of_template(new) != _of_template(old):
             self._check_use(kind, new, _of_template(new), user, self._label_of(old.metadata.namespace))
+        elif isinstance(new, VPC) and new.status.vpc_id != old.status.vpc_id:
+            self._check_number(kind, new)
 
     def delete(self, kind: Kind, obj: Any) -> None:
         """Admit a deletion.
@@ -195,6 +198,15 @@ class VpcAdmission:
         if parsed is not None and parsed.overlaps(self._ranges.cluster_ips):
             detail = f"may not overlap {self._ranges.cluster_ips} (addresses of services)"
             wrong.invalid("spec.cidr", new.spec.cidr, detail)
+
+    def _check_number(self, kind: Kind, new: VPC) -> None:
+        """Two VPCs of one number would be one network."""
+        name, number = new.metadata.name, new.status.vpc_id
+        others = (codec.decode(VPC, each.raw) for each in self._store.list_latest("vpcs", "") if each.name != name)
+        taken = {each.status.vpc_id: each.metadata.name for each in others} | {DEFAULT_VPC_ID: DEFAULT_VPC}
+        if number and taken.get(number, name) != name:
+            why = f'status.vpcID {number} is that of VPC "{taken[number]}"'
+            raise forbidden(kind.plural, kind.group, name, why)
 
     def _check_block(self, new: VPCBlock, wrong: Errors) -> None:
         spec = new.spec

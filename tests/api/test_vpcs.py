@@ -11,7 +11,7 @@ from tests.api.world import NODE, TABLE, World, run
 VPCS = "/apis/vpc.k3py.io/v1/vpcs"
 BLOCKS = "/apis/vpc.k3py.io/v1/vpcblocks"
 RED = {"apiVersion": "vpc.k3py.io/v1", "kind": "VPC", "metadata": {"name": "red"}, "spec": {"cidr": "10.0.0.0/16"}}
-STATUS = {"phase": "Active", "vpcID": 7, "prefix": "fd6b:3370:1000::/96", "allocated": 3, "capacity": 65_534}
+STATUS = {"phase": "Active", "vpcID": 7, "prefix": "fd6b:3370:1000:0:1:7::/96", "allocated": 3, "capacity": 65_534}
 
 
 async def red(world: World) -> None:

@@ -226,6 +226,26 @@ def block(name="red-10-0-0-64", **spec):
     }
 
 
+def test_no_two_vpcs_have_one_number():
+    async def story(plain):
+        async def number(name, wanted, **more):
+            await plain.patch("VPC", name, {"status": {"vpcID": wanted, **more}}, subresource="status")
+
+        for wanted, why in ((1, 'is that of VPC "default"'), (-5, "must be between"), (65_536, "must be between")):
+            with pytest.raises((errors.Forbidden, errors.Invalid), match=why):
+                await number("red", wanted)
+        for prefix in ("nonsense", "fd6b:3370:1000:1:2:8::/96", "fd6b:3370:1000:1:2:7::/64", "2001:db8::/96"):
+            with pytest.raises(errors.Invalid, match="must be the /96 of the Ghost addresses of VPC 7"):
+                await number("red", 7, prefix=prefix)
+        both = await asyncio.gather(number("red", 7), number("green", 7), return_exceptions=True)
+        assert both[0] is None
+        assert 'status.vpcID 7 is that of VPC "red"' in str(both[1])
+        await number("red", 7, prefix="fd6b:3370:1000:1:2:7::/96")
+        await number("green", 8)
+
+    tell(story)
+
+
 def test_a_block_is_a_slice_of_its_vpc():
     async def story(plain):
         with pytest.raises(errors.Invalid, match="the VPC has no number yet"):

@@ -4,7 +4,8 @@ import ipaddress
 from ipaddress import IPv4Network
 from typing import Final
 
-from k3py.model import names
+from k3py.model import ghost, names
+from k3py.model.ghost import VPC_ID_MAX
 from k3py.model.vpc_ranges import network, unfit
 from k3py.model.vpc_v1 import EGRESS_MASQUERADE, EGRESS_NONE, VPC, VPCBlock, block_name
 from k3py.objects.fields import Errors
@@ -14,6 +15,8 @@ from k3py.objects.validation.scheduling import label_selector
 NAME_LENGTH_MAX: Final = 40
 # As many as a resolver asks (resolv.conf(5), MAXNS).
 NAMESERVERS_MAX: Final = 3
+# Of a VPC's Ghost addresses: all but the IPv4 address.
+PREFIX_LENGTH: Final = 96
 EGRESSES: Final = (EGRESS_MASQUERADE, EGRESS_NONE)
 _RULE: Final = "must be a valid IPv4 CIDR value, (e.g. 10.9.8.0/24)"
 
@@ -53,13 +56,27 @@ def vpc_update(new: VPC, old: VPC, wrong: Errors) -> None:
 
 
 def vpc_status(new: VPC, old: VPC, wrong: Errors) -> None:
-    """The number and the prefix stay once they are given: addresses are made of them."""
+    """The number and the prefix fit each other and stay once they are given: addresses are made of them."""
     for path, after, before in (
         ("status.vpcID", new.status.vpc_id, old.status.vpc_id),
         ("status.prefix", new.status.prefix, old.status.prefix),
     ):
         if before and after != before:
             wrong.invalid(path, after, "may not change once set")
+    if not 0 <= new.status.vpc_id <= VPC_ID_MAX:
+        wrong.invalid("status.vpcID", new.status.vpc_id, f"must be between 1 and {VPC_ID_MAX}, inclusive")
+    elif new.status.prefix and not _is_prefix_of(new.status.prefix, new.status.vpc_id):
+        detail = f"must be the /96 of the Ghost addresses of VPC {new.status.vpc_id}"
+        wrong.invalid("status.prefix", new.status.prefix, detail)
+
+
+def _is_prefix_of(text: str, number: int) -> bool:
+    try:
+        prefix = ipaddress.IPv6Network(text)
+        parsed = ghost.parse(prefix.network_address)
+    except ValueError:
+        return False
+    return prefix.prefixlen == PREFIX_LENGTH and parsed.vpc == number and not parsed.native
 
 
 def block(obj: VPCBlock, wrong: Errors) -> None:
@@ -73,8 +90,8 @@ def block(obj: VPCBlock, wrong: Errors) -> None:
             wrong.required(path)
         else:
             wrong.each_invalid(path, text, rule(text))
-    if not 1 <= spec.vpc_id <= 65_535:
-        wrong.invalid("spec.vpcID", spec.vpc_id, "must be between 1 and 65535, inclusive")
+    if not 1 <= spec.vpc_id <= VPC_ID_MAX:
+        wrong.invalid("spec.vpcID", spec.vpc_id, f"must be between 1 and {VPC_ID_MAX}, inclusive")
     if not spec.cidr:
         wrong.required("spec.cidr")
     elif network(spec.cidr) is None:

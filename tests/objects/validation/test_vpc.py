@@ -83,7 +83,7 @@ def test_a_gateway_is_refused_in_clear_words():
 def test_the_range_the_number_and_the_prefix_stay():
     old, new = vpc("10.0.0.0/16"), vpc("10.0.0.0/15")
     assert said(rules.vpc_update, new, old) == ['spec.cidr: Invalid value: "10.0.0.0/15": field is immutable']
-    old.status.vpc_id, old.status.prefix, new.status.vpc_id = 7, "fd6b::/96", 8
+    old.status.vpc_id, old.status.prefix, new.status.vpc_id = 7, "fd6b:3370:1000:1:2:7::/96", 8
     assert [each.split(":")[0] for each in said(rules.vpc_status, new, old)] == ["status.vpcID", "status.prefix"]
     assert said(rules.vpc_status, old, vpc()) == []
 
