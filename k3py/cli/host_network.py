@@ -13,8 +13,7 @@ from typing import Any, Final
 
 from k3py.base.paths import Paths
 from k3py.cli.checks import Level, Result
-from k3py.vpc.egress import choose_egress_range
-from k3py.vpc.kernel.entries import SHARED_SPACE
+from k3py.vpc.egress import SHARED, choose_egress_range
 from k3py.vpc.kernel.host_checks import HostFacts, examine_host
 from k3py.vpc.ports import NetworkProblem
 from k3py.vpc.wanted import NodeConfig
@@ -101,7 +100,7 @@ def _egress_range(paths: Paths, taken: Collection[IPv4Network]) -> IPv4Network:
     try:
         return choose_egress_range(paths.instance_id, taken)
     except NetworkProblem:
-        return SHARED_SPACE
+        return SHARED
 
 
 def _paths(uplinks: Collection[str]) -> list[str]:

@@ -17,8 +17,6 @@ LOCAL_PODS: Final = "local_pods"
 PEERS: Final = "peers"
 
 EVERYTHING: Final = IPv4Network("0.0.0.0/0")
-# Shared address space (RFC 6598), where egress ranges come from: a pod there would be another VPC's.
-SHARED_SPACE: Final = IPv4Network("100.64.0.0/10")
 # RFC 3927, 7: what is link-local is not forwarded; a cloud's metadata service would hand out the node's identity.
 LINK_LOCAL: Final = IPv4Network("169.254.0.0/16")
 
@@ -35,14 +33,17 @@ class Way:
 def vpc_ways(config: NodeConfig, wanted: Wanted, vpc: VpcNetwork) -> list[Way]:
     """Where a VPC's packets go; of those that fit, the longest prefix holds.
 
-    What is left of the service range is denied: cluster IPs are resolved at the socket, so no packet should ask.
+    What is left of the service range is denied: cluster IPs are resolved at the socket, so no packet should ask. Of the
+    shared address space (RFC 6598) only the egress range is, where an address is another pod; the rest is somebody's
+    network outside (Tailscale's, say).
     """
     system = (wanted.dns, wanted.api, HOST_IPV4)
     return [
         Way(vpc.cidr, RouteKind.VPC, vpc.id),
         *(Way(IPv4Network(each), RouteKind.VPC, SYSTEM_VPC) for each in system),
         Way(wanted.service_cidr, RouteKind.DENIED),
-        *(Way(each, RouteKind.DENIED) for each in sorted({SHARED_SPACE, config.egress_range, LINK_LOCAL})),
+        Way(config.egress_range, RouteKind.DENIED),
+        Way(LINK_LOCAL, RouteKind.DENIED),
         Way(EVERYTHING, RouteKind.OUTSIDE if vpc.masquerade else RouteKind.DENIED),
     ]
 

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 from types import MappingProxyType
 from typing import Final
 
-from k3py.vpc.kernel.entries import SHARED_SPACE
+from k3py.vpc.egress import SHARED
 from k3py.vpc.wanted import NodeConfig
 
 # What programs need, and since when it is there: the ring buffer and links of cgroups (5.8), bpf_redirect_peer (5.10),
@@ -139,11 +139,10 @@ def _ranges(config: NodeConfig, facts: HostFacts) -> Iterator[Finding]:
         if network.overlaps(config.egress_range):
             said = f"{network} is routed by {device} and overlaps the egress range {config.egress_range}"
             yield Finding("egress range", Severity.FAIL, said, "choose another one: egress-range in the configuration")
-        elif network.overlaps(SHARED_SPACE):
-            said = f"{network} is routed by {device} (Tailscale, or a carrier): pods cannot reach it"
-            yield Finding(
-                "egress range", Severity.WARN, said, "reach it from the host, or from pods on the host's network"
-            )
+        elif network.overlaps(SHARED):
+            said = f"{network} is routed by {device}: Tailscale's firewall, say, drops what pods send to the node"
+            remedy = "choose an egress-range that lies elsewhere, such as 198.18.0.0/18"
+            yield Finding("egress range", Severity.WARN, said, remedy)
 
 
 def _firewalls(config: NodeConfig, facts: HostFacts) -> Iterator[Finding]:

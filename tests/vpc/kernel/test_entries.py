@@ -33,7 +33,7 @@ def test_ways_of_a_vpc():
         (DEFAULT.id, "169.254.1.1", (RouteKind.VPC, 0)),
         (DEFAULT.id, "10.43.0.11", (RouteKind.DENIED, 0)),
         (DEFAULT.id, "100.64.0.9", (RouteKind.DENIED, 0)),
-        (DEFAULT.id, "100.127.0.9", (RouteKind.DENIED, 0)),
+        (DEFAULT.id, "100.127.0.9", (RouteKind.OUTSIDE, 0)),  # not of the egress range: somebody else's network
         (DEFAULT.id, "169.254.169.254", (RouteKind.DENIED, 0)),
         (DEFAULT.id, "192.0.2.1", (RouteKind.OUTSIDE, 0)),
         (CLOSED.id, "192.0.2.1", (RouteKind.DENIED, 0)),

@@ -34,7 +34,7 @@ CASES = [
         "rp_filter", Severity.WARN, "rp_filter=2",
     ),
     (replace(FINE, routes=[(IPv4Network("100.64.0.0/10"), "tailscale0")]), "egress range", Severity.FAIL, "choose"),
-    (replace(FINE, routes=[(IPv4Network("100.100.1.1/32"), "tailscale0")]), "egress range", Severity.WARN, "host"),
+    (replace(FINE, routes=[(IPv4Network("100.100.1.1/32"), "tailscale0")]), "egress range", Severity.WARN, "198.18"),
     (replace(FINE, services=frozenset({"firewalld"})), "firewalld", Severity.WARN, "--add-source=100.64.0.0/18"),
     (replace(FINE, services=frozenset({"ufw"})), "ufw", Severity.WARN, "ufw route allow from 100.64.0.0/18"),
     (replace(FINE, services=frozenset({"NetworkManager"})), "NetworkManager", Severity.WARN, "interface-name:k7e57*"),
