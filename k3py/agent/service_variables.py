@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from k3py.model.generated.core_v1 import Pod, Service
-from k3py.model.vpc_v1 import VPC_LABEL
+from k3py.model.vpc_v1 import vpc_of
 
 # Its address is given to every pod, wherever that is and whatever it says of service links.
 API_NAMESPACE: Final = "default"
@@ -25,12 +25,12 @@ class LinkedPort(Struct, frozen=True):
 
 
 class LinkedService(Struct, frozen=True):
-    """The little of a service that variables are made from; ``vpc`` is empty when it names none."""
+    """The little of a service that variables are made from."""
 
     namespace: str
     name: str
     cluster_ip: str
-    vpc: str = ""
+    vpc: str
     ports: list[LinkedPort] = []
 
 
@@ -40,7 +40,7 @@ def linked(service: Service) -> LinkedService | None:
     if spec.cluster_ip in ("", "None") or not spec.ports:
         return None
     ports = [LinkedPort(each.name, each.port, (each.protocol or "TCP").upper()) for each in spec.ports]
-    return LinkedService(meta.namespace, meta.name, spec.cluster_ip, meta.labels.get(VPC_LABEL, ""), ports)
+    return LinkedService(meta.namespace, meta.name, spec.cluster_ip, vpc_of(service), ports)
 
 
 def links(pod: Pod) -> bool:
@@ -50,12 +50,12 @@ def links(pod: Pod) -> bool:
 
 def visible(pod: Pod, services: Iterable[LinkedService]) -> list[LinkedService]:
     """The services that the pod is told of, by name: the API's, and those of its namespace in its VPC."""
-    vpc = pod.metadata.labels.get(VPC_LABEL, "")
+    vpc = vpc_of(pod)
     found: dict[str, LinkedService] = {}
     for each in services:
         if (each.namespace, each.name) == (API_NAMESPACE, API_SERVICE):
             found.setdefault(each.name, each)
-        elif links(pod) and each.namespace == pod.metadata.namespace and (not vpc or each.vpc in ("", vpc)):
+        elif links(pod) and (each.namespace, each.vpc) == (pod.metadata.namespace, vpc):
             found[each.name] = each
     return [found[name] for name in sorted(found)]
 

@@ -59,16 +59,17 @@ def test_the_variables_are_kubelets() -> None:
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({}, ["default/a", "default/b", "default/kubernetes"]),
-        ({"enable_service_links": True}, ["default/a", "default/b", "default/kubernetes"]),
+        ({"host_network": True}, ["default/a", "default/kubernetes"]),
+        ({"enable_service_links": True}, ["default/a", "default/kubernetes"]),
         ({"enable_service_links": False}, ["default/kubernetes"]),
         ({"vpc": "red"}, ["default/b", "default/kubernetes"]),
+        ({"vpc": "red", "host_network": True}, ["default/a", "default/kubernetes"]),
         ({"vpc": "default"}, ["default/a", "default/kubernetes"]),
     ],
 )
 def test_which_services_a_pod_is_told_of(more: dict[str, Any], expected: list[str]) -> None:
     vpc = more.pop("vpc", "")
-    wanted = pod("web", **more)
+    wanted = pod("web", **{"host_network": False, **more})
     if vpc:
         wanted.metadata.labels = {VPC_LABEL: vpc}
     mine = [service("b", vpc="red"), service("a", vpc="default"), service("headless", "None"), service("external", "")]
