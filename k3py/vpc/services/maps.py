@@ -15,14 +15,17 @@ from k3py.vpc.ports import NetworkProblem
 from k3py.vpc.services import pins, records
 from k3py.vpc.services.cgroups import find_cgroup2_root
 from k3py.vpc.services.diff import DropSet, Forget, Point, Room, Step, WriteSet, peak, steps
-from k3py.vpc.services.entries import lost_backends, wanted_entries
+from k3py.vpc.services.entries import Frontend, lost_backends, wanted_entries
 from k3py.vpc.services.node_ports import node_port_rules
 from k3py.vpc.services.records import Joined
 from k3py.vpc.services.udp_cut import OWN_NAMESPACE, Place, UdpCut
-from k3py.vpc.wanted import PodNetwork, Protocol, ServicePort
+from k3py.vpc.wanted import Backend, PodNetwork, Protocol, ServicePort
 
 OnNodePorts = Callable[[Sequence[DnatRule]], None]
 """Gets all rules for what outsiders reach, when they changed; raises NetworkProblem when they could not be set."""
+
+# Services that lose backends between a daemon's start and its pods' joining are few; beyond this their sockets stay.
+MISSED_MAX: Final = 4096
 
 _FULL: Final = errno.E2BIG
 
@@ -65,6 +68,9 @@ class ServiceMaps:
                 int.from_bytes(key, "little"): records.parse_namespace(value)
                 for key, value in _items(self.table("namespaces"))
             }
+            # Whose place nobody has told of yet, and what their sockets must not miss meanwhile.
+            self._unplaced = set(self._members)
+            self._missed: dict[Frontend, frozenset[Backend]] = {}
 
     def switch(
         self,
@@ -93,7 +99,9 @@ class ServiceMaps:
                 for step in planned:
                     self._carry_out(step)
         finally:
-            self._cut.cut(lost_backends(before, self._present.backends(changed)), self._places())
+            lost = lost_backends(before, self._present.backends(changed))
+            self._cut.cut(lost, self._places())
+            self._miss(lost)
         rules = node_port_rules(services, pods)
         if self._on_node_ports is not None and rules != self._rules:
             self._on_node_ports(rules)
@@ -114,7 +122,10 @@ class ServiceMaps:
         with _problems("let a network namespace see services", full=self.table("namespaces"), name="namespaces"):
             self.table("namespaces")[records.namespace_key(cookie)] = records.namespace(joined)
         self._members[cookie] = joined
-        self._netns[cookie] = OWN_NAMESPACE if host and not netns else netns
+        self._netns[cookie] = place = OWN_NAMESPACE if host and not netns else netns
+        if cookie in self._unplaced and place:
+            self._cut.cut(self._missed, [Place(place, vpc)])
+        self._placed(cookie)
 
     def leave(self, cookie: int) -> None:
         """The namespace sees no services any more; may be repeated. Raises NetworkProblem."""
@@ -122,6 +133,7 @@ class ServiceMaps:
             _delete(self.table("namespaces"), records.namespace_key(cookie))
         self._members.pop(cookie, None)
         self._netns.pop(cookie, None)
+        self._placed(cookie)
 
     @property
     def joined(self) -> frozenset[int]:
@@ -189,6 +201,16 @@ class ServiceMaps:
                     f"cannot change the services: the map {name} has room for {room} entries, not for {entries}; "
                     "the services stay as they were",
                 )
+
+    def _miss(self, lost: Mapping[Frontend, frozenset[Backend]]) -> None:
+        for frontend, backends in lost.items() if self._unplaced else ():
+            if frontend in self._missed or len(self._missed) < MISSED_MAX:
+                self._missed[frontend] = self._missed.get(frontend, frozenset()) | backends
+
+    def _placed(self, cookie: int) -> None:
+        self._unplaced.discard(cookie)
+        if not self._unplaced:
+            self._missed = {}
 
     def _places(self) -> list[Place]:
         return [Place(path, self._members[cookie].vpc) for cookie, path in self._netns.items() if path]

@@ -10,6 +10,7 @@ from tests.vpc.services.world import (
     PORT,
     SERVICE_PORT,
     VIP,
+    VPC,
     World,
     datagrams,
     ghost,
@@ -55,6 +56,24 @@ def test_the_nodes_own_sockets_too(run: Run) -> None:
         made.serve(datagrams([], node_port=NODE_PORT))
         assert host.does("hears('loopback')") == ABORTED
         assert host.does("hears('service')") == ABORTED
+
+    run(story)
+
+
+def test_a_daemon_that_has_just_started_cuts_as_soon_as_it_knows_where(run: Run) -> None:
+    def story(made: World) -> None:
+        client, other = made.pod("10.42.0.10"), made.pod("10.42.0.11", OTHER_VPC)
+        server = made.pod("10.42.0.20", serves="web")
+        made.serve(datagrams([server]))
+        client.does(f"keep('talk', '{VIP}', {SERVICE_PORT})")
+        assert client.does("asks('talk')") == "web hi"
+        made.maps.close()
+        made.maps = made.open()
+        made.serve(datagrams([]))
+        made.maps.join(other.cookie, OTHER_VPC, False, other.netns)
+        assert client.does("asks('talk')") == "web hi"
+        made.maps.join(client.cookie, VPC, False, client.netns)
+        assert client.does("hears('talk')") == ABORTED
 
     run(story)
 
