@@ -96,7 +96,8 @@ class BlockKeeper:
         spec = block.spec
         if spec.node_name != self._state.config.node_name or block.metadata.deletion_timestamp is not None:
             return
-        vpc = self._state.vpcs.get(spec.vpc_id) or self._state.find_vpc(spec.vpc)
+        # By the id: a VPC that is gone, and still has pods here, may have had the same name.
+        vpc = self._state.vpcs.get(spec.vpc_id) if spec.vpc_id else self._state.find_vpc(spec.vpc)
         try:
             cidr = IPv4Network(spec.cidr)
         except ValueError as error:

@@ -363,6 +363,23 @@ def test_a_vpc_that_is_being_deleted_takes_no_pods_and_keeps_those_that_it_has()
     play(story)
 
 
+def test_a_block_waits_for_its_own_vpc_not_for_one_that_had_its_name() -> None:
+    async def story(world: World) -> None:
+        world.cluster.put(vpc())
+        world.cluster.put(vpc("blue", 2, "10.9.0.0/16"))
+        daemon = await world.ready()
+        await world.attach("p1", "blue")
+        mine, new = block("blue", 5, "10.9.7.0/26", "n1"), vpc("blue", 5, "10.9.0.0/16")
+        daemon.blocks.told(mine)
+        assert not [key for key in daemon.state.allocator.blocks if key[1] == slice_of(mine)]
+        world.cluster.put(mine)
+        world.cluster.put(new)
+        await world.until(lambda: (5, slice_of(mine)) in daemon.state.allocator.blocks)
+        assert (2, slice_of(mine)) not in daemon.state.allocator.blocks
+
+    play(story)
+
+
 def test_a_way_out_that_is_opened_or_closed_reaches_pods_that_are_there() -> None:
     async def story(world: World) -> None:
         world.cluster.put(vpc())
