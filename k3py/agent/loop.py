@@ -243,6 +243,7 @@ class PodLoop:
         await tools.runtime.stop_sandbox(record.uid)
         await tools.network.detach(record.uid)
         await VolumeFiles(tools.places.volumes(record.pod)).remove()
+        self._shared.configs.release(record.uid)
         tools.records.remove(record.uid)
 
     async def _certainly_gone(self, record: PodRecord, still_asked: Callable[[], bool]) -> bool:

@@ -188,6 +188,9 @@ def test_a_stray_sandbox_that_will_not_go_costs_no_agent(tmp_path: Path) -> None
         assert web is not None
         (world.paths.agent_state / "pods" / web.metadata.uid / "record.json").write_text("torn")
         world.cluster.drop(web)
+        token = world.paths.run / f"agent/objects/default/token-{web.metadata.uid}-1.json"
+        token.parent.mkdir(parents=True, exist_ok=True)
+        token.touch()
         refusals = 3
 
         def before(act: str, subject: str) -> None:
@@ -200,6 +203,7 @@ def test_a_stray_sandbox_that_will_not_go_costs_no_agent(tmp_path: Path) -> None
         world.start()
         await world.until(lambda: not world.runtime.sandboxes)
         assert refusals == 0
+        await world.until(lambda: not token.exists())
 
     play(tmp_path, story)
 

@@ -117,8 +117,9 @@ class Forwarder:
 
     async def _ask_one(self, server: Server, question: Question) -> Foreign:
         answer = await self._send(server, question, edns=True, tcp=False)
-        edns = answer.rcode not in (wire.FORMERR, wire.NOTIMP)
-        if not edns:  # RFC 6891, section 6.2.2: an old server
+        # RFC 6891, section 6.2.2: an old server, or one with a result that not every client could be told.
+        edns = answer.rcode not in (wire.FORMERR, wire.NOTIMP) and answer.rcode < wire.BADVERS
+        if not edns:
             answer = await self._send(server, question, edns=False, tcp=False)
         if answer.truncated:
             answer = await self._send(server, question, edns=edns, tcp=True)

@@ -194,6 +194,24 @@ def test_a_refusal_is_handed_on_after_all_were_asked() -> None:
     play(story)
 
 
+def test_a_server_with_another_edns_is_asked_without() -> None:
+    async def story(made: Forwarder, servers: Servers) -> None:
+        def newer(data: bytes) -> bytes:
+            message = dns.message.from_wire(data)
+            if message.edns < 0:
+                return data
+            message.use_edns(0)
+            message.set_rcode(dns.rcode.BADVERS)
+            message.answer.clear()
+            return message.to_wire()
+
+        servers.broken = newer
+        assert await text(made, about()) == "NOERROR 100 192.0.2.1"
+        assert len(servers.asked) == 2
+
+    play(story)
+
+
 def test_a_server_without_edns_is_asked_without() -> None:
     async def story(made: Forwarder, servers: Servers) -> None:
         def old(data: bytes) -> bytes:
