@@ -1,0 +1,48 @@
+"""What a write is aimed at: a kind, in a version, through a subresource."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from k3py.model.codec import to_plain
+from k3py.model.generated import autoscaling_v1
+from k3py.model.registry import Kind
+from k3py.model.struct import Wire
+from k3py.objects.apply.ownership import Frame
+from k3py.objects.apply.reset import reset_fields
+from k3py.objects.apply.schema import Node, schema_of
+
+
+@dataclass(frozen=True)
+class Target:
+    """``zero`` is a new object of the kind, plain: what Go writes of one in which nothing is set.
+
+    ``versions``: every apiVersion in which the kind can be written with the same fields; what managers own in
+    others is forgotten. ``subresource`` is empty for the main resource.
+    """
+
+    node: Node
+    api_version: str
+    kind: str
+    zero: Mapping[str, Any]
+    frame: Frame
+    subresource: str = ""
+
+
+def target_of(kind: Kind, subresource: str = "") -> Target:
+    """The target of writes of a kind through the main resource or a subresource that has the kind's own form."""
+    return _target(kind.type, kind.group, kind.api_version, subresource, tuple(kind.subresources))
+
+
+@cache
+def _target(kind: type[Wire], group: str, api_version: str, subresource: str, subresources: tuple[str, ...]) -> Target:
+    node = schema_of((kind.__doc__ or "").strip())
+    reset = reset_fields(group, kind.__name__, subresource, subresources)
+    frame = Frame(node, api_version, api_version.__eq__, reset)
+    return Target(node, api_version, kind.__name__, to_plain(kind()), frame, subresource)
+
+
+def scale_target() -> Target:
+    """The target of writes through the subresource ``scale``: autoscaling/v1 Scale."""
+    return _target(autoscaling_v1.Scale, "autoscaling", "autoscaling/v1", "scale", ())
