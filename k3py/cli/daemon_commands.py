@@ -1,6 +1,5 @@
 """``k3py server`` and ``k3py agent``: the daemons in the foreground. Their flags are their settings."""
 
-from k3py.base.paths import Paths
 from k3py.cli.app import app
 from k3py.cli.daemon_flags import daemon_command
 from k3py.daemons.settings import AgentSettings, ServerSettings
@@ -9,17 +8,5 @@ _SERVER = "Run a server in the foreground: API, store and controllers."
 _AGENT = "Run an agent in the foreground: this node's pods."
 
 
-async def _server(settings: ServerSettings, paths: Paths) -> None:
-    from k3py.daemons.server import run
-
-    await run(settings, paths)
-
-
-async def _agent(settings: AgentSettings, paths: Paths) -> None:
-    from k3py.daemons.agent import run
-
-    await run(settings, paths)
-
-
-app.command("server", help=_SERVER)(daemon_command("server", ServerSettings, "config.yaml", _server, _SERVER))
-app.command("agent", help=_AGENT)(daemon_command("agent", AgentSettings, "agent-config.yaml", _agent, _AGENT))
+app.command("server", help=_SERVER)(daemon_command("server", ServerSettings, "config.yaml", _SERVER))
+app.command("agent", help=_AGENT)(daemon_command("agent", AgentSettings, "agent-config.yaml", _AGENT))

@@ -3,7 +3,6 @@
 import dataclasses
 import inspect
 import os
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
@@ -12,12 +11,12 @@ import typer
 from k3py.base.paths import Paths
 from k3py.cli.app import USAGE, Failure
 from k3py.daemons.settings import AgentSettings, ServerSettings, VpcSettings, config_files, describe, key_of, load
+from k3py.daemons.start import become
 
 T = TypeVar("T", ServerSettings, AgentSettings, VpcSettings)
-Run = Callable[[T, Paths], Coroutine[Any, Any, None]]
 
 
-def daemon_command(name: str, kind: type[T], file: str, run: Run[T], text: str, *, group: bool = False) -> Any:
+def daemon_command(name: str, kind: type[T], file: str, text: str, *, group: bool = False) -> Any:
     """A function whose parameters are the flags, for ``Typer.command``; with ``group`` for ``Typer.callback``.
 
     ``name`` is the daemon's, ``file`` its configuration's in ``/etc/k3py``, ``text`` its help. A group's daemon runs
@@ -39,7 +38,7 @@ def daemon_command(name: str, kind: type[T], file: str, run: Run[T], text: str, 
         if print_config:
             typer.echo(describe(origins))
         else:
-            _run(name, settings, paths, run)
+            become(name, settings)
 
     parameters = [*(_option(each) for each in dataclasses.fields(kind)), *_extra(file)]
     if group:
@@ -48,23 +47,6 @@ def daemon_command(name: str, kind: type[T], file: str, run: Run[T], text: str, 
     command.__annotations__ = {each.name: each.annotation for each in parameters}
     command.__doc__ = text
     return command
-
-
-def _run(name: str, settings: T, paths: Paths, run: Run[T]) -> None:
-    import asyncio
-
-    import uvloop
-
-    from k3py.daemons.lean import import_less
-    from k3py.daemons.process import look_for_cycles_rarely, only_one, raise_file_limit, set_up_logging
-
-    import_less()
-    set_up_logging(settings.log_level)
-    only_one(paths, name)
-    raise_file_limit()
-    look_for_cycles_rarely()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(settings, paths))
 
 
 def _option(each: "dataclasses.Field[Any]") -> inspect.Parameter:

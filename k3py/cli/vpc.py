@@ -2,7 +2,6 @@
 
 import typer
 
-from k3py.base.paths import Paths
 from k3py.cli.app import app
 from k3py.cli.daemon_flags import daemon_command
 from k3py.cli.vpc_doctor import vpc_doctor
@@ -16,17 +15,9 @@ _TEXT = (
 )
 
 
-async def _run(settings: VpcSettings, paths: Paths) -> None:
-    from k3py.daemons.vpc import run
-
-    await run(settings, paths)
-
-
 vpc = typer.Typer(help=_TEXT)
 app.add_typer(vpc, name="vpc")
-vpc.callback(invoke_without_command=True)(
-    daemon_command("vpc", VpcSettings, "vpc-config.yaml", _run, _TEXT, group=True)
-)
+vpc.callback(invoke_without_command=True)(daemon_command("vpc", VpcSettings, "vpc-config.yaml", _TEXT, group=True))
 vpc.command("list")(list_vpcs)
 vpc.command("create")(create_vpc)
 vpc.command("delete")(delete_vpc)
