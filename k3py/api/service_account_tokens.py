@@ -17,7 +17,8 @@ from k3py.pki.service_account_tokens import API_AUDIENCES, Bound, Claims, check_
 from k3py.store.records import Record
 from k3py.store.store import Store
 
-# Tokens whose signature was right need not be verified at every request; with 1.5 kB each that is 3 MB at most.
+# Tokens whose signature was right need not be verified at every request. With 1.5 kB each that is 3 MB; the longest
+# ones (TOKEN_BYTES_MAX) would take 32 MB.
 VERIFIED_MAX: Final = 2_000
 # An object that is being deleted vouches for its tokens so long after its time is up (kube-apiserver's leeway).
 DELETED_SECONDS_MAX: Final = 60

@@ -34,6 +34,7 @@ class DnsFeed:
         self._path = path
         self._changed = asyncio.Event()
         self._saved_generation = -1
+        self._said = ""
         self._services = Reflector(
             client, core_v1.Service, self._on_service, clock, source, on_synced=self._services_synced
         )
@@ -137,7 +138,9 @@ class DnsFeed:
         try:
             write_private(self._path, data)
         except OSError as problem:
-            log.warning("cannot keep the name table on disk: %s", problem)
+            if str(problem) != self._said:  # a full disk is not filled further by saying so every few seconds
+                log.warning("cannot keep the name table on disk, trying again: %s", problem)
+                self._said = str(problem)
             self._changed.set()
             return
-        self._saved_generation = generation
+        self._saved_generation, self._said = generation, ""

@@ -147,7 +147,7 @@ def test_the_copy_is_written_once_for_many_changes(tmp_path: Path, monkeypatch: 
     play(tmp_path, story)
 
 
-def test_a_disk_that_refuses_stops_nothing(tmp_path: Path) -> None:
+def test_a_disk_that_refuses_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "agent").write_text("no folder")
 
     async def story(world: World) -> None:
@@ -156,6 +156,8 @@ def test_a_disk_that_refuses_stops_nothing(tmp_path: Path) -> None:
         await world.until(WEB, [f"{WEB} A 10.43.0.80"])
         await asyncio.sleep(10 * SAVE_AFTER_SECONDS)
         assert not world.task.done()
+        await asyncio.sleep(600)
+        assert caplog.text.count("cannot keep the name table") == 1
 
     play(tmp_path, story)
 
