@@ -159,5 +159,6 @@ def _plug(name: str, other: str, machine: Machine) -> None:
 def _give(machine: Machine, address: str, gateway: str) -> None:
     """A machine's address at the end of its cable."""
     machine.run("ip", "addr", "add", f"{address}/24", "dev", "eth0")
-    machine.run("ip", "link", "set", "eth0", "up")
+    # Without an IPv6 address that would come a second later, amid a comparison.
+    machine.run("ip", "link", "set", "eth0", "addrgenmode", "none", "up")
     machine.run("ip", "route", "add", "default", "via", gateway)

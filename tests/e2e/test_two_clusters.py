@@ -10,7 +10,7 @@ from tests.e2e import inventory
 from tests.e2e.cluster import FOREVER, Cluster, is_ready, kubectl_binary, pod
 from tests.e2e.conftest import own_root
 from tests.e2e.inventory import Belongings
-from tests.e2e.lan import Lan, here
+from tests.e2e.lan import Lan, Machine
 from tests.e2e.network import WEB_PORT, client
 from tests.e2e.network import web as serving
 
@@ -66,9 +66,9 @@ def never_meet(one: Cluster, other: Cluster) -> None:
         assert other.node not in visitor.asks("ask", address, WEB_PORT, SILENT_SECONDS)
 
 
-def new_since(before: Belongings) -> Belongings:
+def new_since(before: Belongings, place: Machine) -> Belongings:
     """What is new outside of the folders and pins that other people's clusters use; ``gone`` looks at ours."""
-    new = inventory.on_host() - before
+    new = place.inside(inventory.on_host) - before
     kept = frozenset(each for each in new.files if not each.startswith(("/tmp/", "/dev/shm/", "/var/tmp/")))
     pins = frozenset(each for each in new.pins if not each.startswith(f"{inventory.PINS}/k3py-"))
     return Belongings(links=new.links, routes=new.routes, rules=new.rules, pins=pins, files=kept)
@@ -76,8 +76,8 @@ def new_since(before: Belongings) -> Belongings:
 
 @pytest.fixture
 def pair(source: random.Random, busybox: Path, lan: Lan) -> list[Cluster]:
-    del lan
-    made = [Cluster(own_root(source), source) for _ in range(2)]
+    place, address = lan.plug()
+    made = [Cluster(own_root(source), source, place, address) for _ in range(2)]
     for each in made:
         each.archive = busybox
     return made
@@ -85,13 +85,13 @@ def pair(source: random.Random, busybox: Path, lan: Lan) -> list[Cluster]:
 
 def test_two_clusters_share_nothing_and_leave_nothing(pair: list[Cluster]) -> None:
     one, other = pair
-    before = inventory.on_host()
+    before = one.place.inside(inventory.on_host)
     try:
         for each in pair:
             settle(each)
         works(one)
         works(other)
-        mine, theirs = inventory.of_cluster(one.root), inventory.of_cluster(other.root)
+        mine, theirs = one.belongings(), other.belongings()
         for found, cluster in ((mine, one), (theirs, other)):
             # The inventory sees: else that nothing is shared would mean nothing.
             assert len(found.processes) >= 7  # three daemons, two containers and a conmon for each
@@ -104,8 +104,8 @@ def test_two_clusters_share_nothing_and_leave_nothing(pair: list[Cluster]) -> No
         never_meet(one, other)
         never_meet(other, one)
         # Only one of them can have the host's routes to 10.42.0.0/16.
-        assert here().asks("ask", addresses(one)[0], WEB_PORT) == one.node
-        assert other.node not in here().asks("ask", addresses(other)[0], WEB_PORT, SILENT_SECONDS)
+        assert one.place.asks("ask", addresses(one)[0], WEB_PORT) == one.node
+        assert other.node not in one.place.asks("ask", addresses(other)[0], WEB_PORT, SILENT_SECONDS)
         said = "another cluster owns this host's routes to pods and services: only pods reach this one's"
         assert said in other.log("vpc")
         assert said not in one.log("vpc")
@@ -120,7 +120,7 @@ def test_two_clusters_share_nothing_and_leave_nothing(pair: list[Cluster]) -> No
         works(other)
         other.k3py("reset", "--yes")
         assert not gone(other), f"left: {gone(other)}"
-        assert not new_since(before), f"left outside of the roots: {new_since(before)}"
+        assert not new_since(before, one.place), f"left outside of the roots: {new_since(before, one.place)}"
     finally:
         for each in pair:
             each.destroy()
@@ -128,7 +128,7 @@ def test_two_clusters_share_nothing_and_leave_nothing(pair: list[Cluster]) -> No
 
 def gone(cluster: Cluster) -> Belongings:
     """What is left of a cluster beside what the test itself put there."""
-    found = inventory.of_cluster(cluster.root)
+    found = cluster.belongings()
     ours = frozenset(each for each in found.files if Path(each).is_relative_to(cluster.home))
     return found - Belongings(files=ours)
 
