@@ -13,6 +13,9 @@ typedef long long __s64;
 #define __uint(name, value) int(*name)[value]
 #define __type(name, value) typeof(value) *name
 
+/* Keeps the compiler from using what it knows of a value: a check after it is made, and of the value's register. */
+#define forgotten(value) __asm__ volatile("" : "+r"(value))
+
 #define htons(x) ((__u16)__builtin_bswap16(x))
 #define ntohs(x) htons(x)
 #define htonl(x) ((__u32)__builtin_bswap32(x))

@@ -75,8 +75,13 @@ INLINE void tell(struct __sk_buff *skb, enum direction direction, __u32 outcome)
 	event->vpc = settings()->vpc;
 	if (head > EVENT_HEAD_LEN)
 		head = EVENT_HEAD_LEN;
-	if (head >= ETH_LEN && !skb_load(skb, 0, event->head, head))
-		event->head_length = head;
+	/* The verifier of Linux 6.1 only believes bounds of the very register that they were checked in. */
+	forgotten(head);
+	if (head >= ETH_LEN) {
+		forgotten(head);
+		if (head <= EVENT_HEAD_LEN && !skb_load(skb, 0, event->head, head))
+			event->head_length = head;
+	}
 	ringbuf_submit(event, 0);
 }
 
