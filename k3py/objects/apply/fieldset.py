@@ -162,19 +162,21 @@ def paths(tree: Tree) -> Iterator[tuple[str, ...]]:
 
 
 def _ordered(tree: Tree) -> list[str]:
-    elements = [element for element in tree if element != SELF]
-    if all(map(is_field, elements)):
-        return sorted(elements)
-    return sorted(elements, key=order)
+    elements = sorted(tree)
+    if SELF in tree:
+        elements.remove(SELF)
+    # Fields come first in both orders; of other elements the text says little.
+    if elements and not is_field(elements[-1]):
+        elements.sort(key=order)
+    return elements
 
 
 def encoded(tree: Tree) -> Tree:
     """The set (root) as ``fieldsV1``, its keys in Kubernetes' order."""
-    if not tree:
-        return {}
-    result: Tree = {SELF: {}} if SELF in tree else {}
+    result: Tree = {SELF: MEMBER} if SELF in tree else {}
     for element in _ordered(tree):
-        result[element] = encoded(tree[element])
+        below = tree[element]
+        result[element] = encoded(below) if below else MEMBER
     return result
 
 

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from typing import Any
 
-from k3py.objects.apply.fieldset import Tree, is_member
+from k3py.objects.apply.fieldset import MEMBER, SELF, Tree, is_member
 from k3py.objects.apply.schema import ANY, Node, Shape
 from k3py.objects.apply.values import Unfit, element_of
 
@@ -99,41 +99,51 @@ def _element_or_none(node: Node, item: Any) -> str | None:
         return None
 
 
-def remove(value: Any, tree: Tree, node: Node) -> Any:
-    """The value without the paths in the set (root); None when nothing is left. The value itself is not changed."""
-    if not tree or not value:
+def prune(value: Any, last: Tree, owned: Tree, node: Node) -> Any:
+    """The value without the paths in ``last`` (set, root) that are not in ``owned``; None when nothing is left.
+
+    A struct counts as applied and as owned along with any of its fields, and goes with what only defaults put into it;
+    an entry of a list or a key of a map counts by itself. The value is not changed.
+    """
+    if node.atomic or not value:
         return value
-    if node.atomic:
-        return None if node.shape is not Shape.SCALAR else value
     if isinstance(value, dict) and node.shape is not Shape.LIST:
-        return _without_fields(value, tree, node)
+        return _pruned_map(value, last, owned, node)
     if isinstance(value, list) and node.shape is Shape.LIST:
-        return _without_entries(value, tree, node)
+        return _pruned_list(value, last, owned, node)
     return value
 
 
-def _without_fields(value: dict[str, Any], tree: Tree, node: Node) -> dict[str, Any] | None:
+def _pruned_map(value: dict[str, Any], last: Tree, owned: Tree, node: Node) -> dict[str, Any] | None:
     fields, free = node.fields, node.element or ANY
-    result = {}
-    for name, each in value.items():
+    result = dict(value)
+    for element, before in last.items():
+        name = element[2:]
+        if element == SELF or name not in value:
+            continue
         field = fields.get(name)
-        element, inner = field if field is not None else (f"f:{name}", free)
-        below = tree.get(element)
-        if below is None:
-            result[name] = each
-        elif not is_member(below):
-            result[name] = remove(each, below, inner)
+        now = owned.get(element)
+        if now is None or (field is None and not is_member(now)):
+            if field is not None or is_member(before):
+                del result[name]
+                continue
+            now = now or MEMBER
+        if before:
+            result[name] = prune(value[name], before, now, field[1] if field is not None else free)
     return result or None
 
 
-def _without_entries(value: list[Any], tree: Tree, node: Node) -> list[Any] | None:
+def _pruned_list(value: list[Any], last: Tree, owned: Tree, node: Node) -> list[Any] | None:
     inner = node.element or ANY
     result = []
     for item in value:
         element = _element_or_none(node, item)
-        below = tree.get(element) if element is not None else None
-        if below is None:
+        before = last.get(element) if element is not None else None
+        if before is None:
             result.append(item)
-        elif not is_member(below):
-            result.append(remove(item, below, inner))
+            continue
+        now = owned.get(element or "")
+        if is_member(before) and (now is None or not is_member(now)):
+            continue
+        result.append(prune(item, before, now or MEMBER, inner))
     return result or None

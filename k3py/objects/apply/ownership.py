@@ -12,9 +12,9 @@ from k3py.objects.apply.comparing import Comparison, compare
 from k3py.objects.apply.conflicts import Conflicts
 from k3py.objects.apply.fieldset import Tree, covers, difference, excluding, intersection, union
 from k3py.objects.apply.managed import Managed, Manager, Owned
-from k3py.objects.apply.merging import merge, remove
+from k3py.objects.apply.merging import merge, prune
 from k3py.objects.apply.schema import Node
-from k3py.objects.apply.values import field_set, named, present
+from k3py.objects.apply.values import field_set
 
 Served = Callable[[str], bool]
 
@@ -96,18 +96,8 @@ def _settled(managed: Managed, made: Comparison, applier: Manager | None, *, for
 
 
 def _pruned(frame: Frame, merged: Any, managed: Managed, last: Tree) -> Any:
-    """The merged object without what the applier applied last time and nobody applies or owns now.
-
-    Structs count as applied along with their fields, and go with everything that only defaults put into them. An item
-    stays when anybody owns something in it.
-    """
-    node = frame.node
-    everything = named(present(merged, node), node)
-    before = named(last, node)
-    left = remove(merged, before, node) or {}
-    kept = named(present(left, node), node)
-    for owned in managed.values():
-        kept = union(kept, named(owned.tree, node))
-    left = remove(merged, difference(everything, kept), node) or {}
-    gone = difference(everything, named(present(left, node), node))
-    return remove(merged, intersection(gone, before), node) or {}
+    """The merged object without what the applier applied last time and nobody applies or owns now."""
+    owned: Tree = {}
+    for each in managed.values():
+        owned = union(owned, each.tree)
+    return prune(merged, last, owned, frame.node) or {}

@@ -187,52 +187,6 @@ def _element_or_none(node: Node, item: Any) -> str | None:
         return None
 
 
-def present(value: Any, node: Node) -> Tree:
-    """The set of a stored object's fields, as ``field_set``; what does not fit is passed over."""
-    return _present(value, node) or {}
-
-
-def _present(value: Any, node: Node) -> Tree | None:
-    if value is None or node.atomic:
-        return MEMBER
-    if isinstance(value, dict) and node.shape is not Shape.LIST:
-        if not value:
-            return MEMBER
-        result: Tree = {}
-        fields, free = node.fields, node.element or ANY
-        for name, each in value.items():
-            field = fields.get(name)
-            tree = _present(each, field[1] if field is not None else free)
-            if field is None:
-                result[f"f:{name}"] = with_self(tree)
-            elif tree is not None:
-                result[field[0]] = tree
-        return result or None
-    if isinstance(value, list) and node.shape is Shape.LIST:
-        inner = node.element or ANY
-        known: Tree = {}
-        for item in value:
-            element = _element_or_none(node, item)
-            if element is not None:
-                known[element] = MEMBER if element in known else with_self(_present(item, inner))
-        return known or None
-    return MEMBER
-
-
-def named(tree: Tree, node: Node) -> Tree:
-    """The set (root) and the structs' fields on the way to its members, which the set itself does not list."""
-    result: Tree = {}
-    for element, below in tree.items():
-        field = node.fields.get(element[2:]) if element != SELF else None
-        if field is not None:
-            result[element] = with_self(named(below, field[1]))
-        elif below and element != SELF:
-            result[element] = named(below, node.element or ANY)
-        else:
-            result[element] = below
-    return result
-
-
 def faults(value: Any, node: Node, path: str = "") -> list[str]:
     """Everything in an applied object that the schema does not allow, each with its path."""
     if value is None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import yaml
+
 from k3py.model import codec
 from k3py.model.errors import Problem
 from k3py.model.generated import (
@@ -37,6 +39,7 @@ from k3py.objects.apply import (
 from k3py.objects.normalise import normalise
 from k3py.objects.options import Patch, PatchType
 from k3py.objects.patch import apply_plain
+from k3py.objects.yaml_values import load_yaml
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "apply.json"
 APPLY = "application/apply-patch+yaml"
@@ -98,9 +101,9 @@ def alive(value: Any) -> Any:
     return json.loads(_RV.sub(r'"\1"', text))
 
 
-def marked(value: Any) -> Any:
+def marked(value: Any) -> dict[str, Any]:
     """An object with marks in place of what differs from run to run; versions are left out."""
-    result = json.loads(_STAMP.sub('"<time>"', json.dumps(value)).replace(f'"{UID}"', '"<uid>"'))
+    result: dict[str, Any] = json.loads(_STAMP.sub('"<time>"', json.dumps(value)).replace(f'"{UID}"', '"<uid>"'))
     result.get("metadata", {}).pop("resourceVersion", None)
     return result
 
@@ -155,7 +158,10 @@ class Replay:
         media = headers.get("Content-Type") or "application/json"
         tail = urlsplit(request["path"]).path.rpartition("/")[2]
         manager = query.get("fieldManager", [_agent(headers)])[0]
-        body = self._body(request)
+        try:
+            body = self._body(request)
+        except yaml.YAMLError:
+            body = None
         if request["method"] == "GET":
             self.score.note(place, marked(self.live or {}), marked(alive(answer["body"])))
         elif request["method"] == "DELETE":
@@ -167,13 +173,14 @@ class Replay:
             kind = self.kind if f"/{self.kind.plural}/" in request["path"] else kind_named(body["kind"])
             self._applied(place, body, manager, "force" in query, answer, target_of(kind, subresource))
         else:
-            self._updated(place, media, body, manager, answer, target_of(self.kind, "status" if tail == "status" else ""))
+            self._updated(
+                place, media, body, manager, answer, target_of(self.kind, "status" if tail == "status" else "")
+            )
 
     def _body(self, request: dict[str, Any]) -> Any:
-        body = json.loads(
-            _VARIABLE.sub(lambda found: self.versions[int(found[1])], json.dumps(request.get("body")))
-        )
-        return body
+        if "bodyText" in request:
+            return load_yaml(request["bodyText"].encode())[0]
+        return json.loads(_VARIABLE.sub(lambda found: self.versions[int(found[1])], json.dumps(request.get("body"))))
 
     def _applied(
         self, place: str, body: Any, manager: str, force: bool, answer: dict[str, Any], target: Target
@@ -207,9 +214,7 @@ class Replay:
             new["metadata"]["generation"] = live["metadata"]["generation"] + 1
         return new
 
-    def _updated(
-        self, place: str, media: str, body: Any, manager: str, answer: dict[str, Any], target: Target
-    ) -> None:
+    def _updated(self, place: str, media: str, body: Any, manager: str, answer: dict[str, Any], target: Target) -> None:
         theirs = answer["body"]
         if answer["status"] >= 300:
             self.score.elsewhere.append(f"{place}: {theirs['message']}")
@@ -222,7 +227,9 @@ class Replay:
         if "managedFields" in given.get("metadata", {}):
             new["metadata"]["managedFields"] = given["metadata"]["managedFields"]
         fields = updated(target, self.live, new, manager=manager, now=NOW)
-        self.score.note(f"{place} managedFields", marked_fields(list(fields)), marked_fields(alive(theirs), inside=True))
+        self.score.note(
+            f"{place} managedFields", marked_fields(list(fields)), marked_fields(alive(theirs), inside=True)
+        )
         if self.live is not None:
             after = {**new, "metadata": {**new["metadata"], "managedFields": list(fields)}}
             unmoved = alive(theirs)["metadata"]["resourceVersion"] == self.live["metadata"]["resourceVersion"]
@@ -245,7 +252,11 @@ class Replay:
         self.score.note(place, after["spec"], answer["body"]["spec"])
         metadata = {**self.live["metadata"], "generation": self.live["metadata"]["generation"] + 1}
         metadata["managedFields"] = list(to_main(entries, fields, self.kind.api_version))
-        self.live = {**self.live, "metadata": metadata, "spec": {**self.live["spec"], "replicas": after["spec"]["replicas"]}}
+        self.live = {
+            **self.live,
+            "metadata": metadata,
+            "spec": {**self.live["spec"], "replicas": after["spec"]["replicas"]},
+        }
 
 
 def _scale_of(kind: Kind, live: dict[str, Any], entries: Any) -> dict[str, Any]:
@@ -261,11 +272,13 @@ def _agent(headers: Mapping[str, str | None]) -> str:
 
 def _ours(answer: dict[str, Any]) -> bool:
     """Whether server-side apply decides this, and not what is around it."""
-    body, status = answer["body"], answer["status"]
+    body, status = answer["body"], int(answer["status"])
     causes = (body.get("details") or {}).get("causes") or []
     if status == 409:
         return bool(causes) and causes[0]["reason"] == "FieldManagerConflict"
-    return status < 300 or status == 500 or (status == 400 and "managedFields" in body["message"])
+    if status == 400:
+        return "managedFields" in body["message"]
+    return status < 300 or status == 500
 
 
 def _refusal(status: int, body: Mapping[str, Any]) -> dict[str, Any]:
