@@ -44,12 +44,12 @@ class Namespaces:
     """Makes namespaces, each with its loopback up, and knows them by path."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.paths: list[Path] = []
 
     def make(self, name: str) -> Path:
         """A new one."""
-        path = self._folder / name
+        path = self.folder / name
         path.touch()
         with ThreadPoolExecutor(1) as thread:
             thread.submit(self._unshare, path).result()

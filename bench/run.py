@@ -19,7 +19,10 @@ from k3py import __version__
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 # Each within minutes; the order is from what users notice first.
-BENCHMARKS = ("api", "pod_ready", "pod_start", "image_pull", "up", "memory", "http_server", "store", "dns_answers")
+BENCHMARKS = (
+    "api", "pod_ready", "pod_start", "image_pull", "up", "memory", "network_path", "network_attach",
+    "services_connect", "dns_answers", "http_server", "store",
+)  # fmt: skip
 SECONDS_MAX = 900
 ERROR_LINES = 15
 
