@@ -15,6 +15,7 @@ UPDATE_MANAGERS_MAX: Final = 10
 ANCIENT: Final = "ancient-changes"
 UNKNOWN: Final = "unknown"
 FIELDS_TYPE: Final = "FieldsV1"
+_TEXTS: Final = ("manager", "operation", "apiVersion", "time", "fieldsType", "subresource")
 
 
 class Operation(StrEnum):
@@ -62,6 +63,8 @@ def read(entries: Sequence[Mapping[str, Any]] | None, *, stored: bool = True) ->
     """
     managed: Managed = {}
     for entry in entries or ():
+        if any(not isinstance(entry.get(name) or "", str) for name in _TEXTS):
+            raise BadFields("an entry of managed fields has texts and a field set")
         operation = entry.get("operation")
         if operation not in (Operation.APPLY, Operation.UPDATE):
             raise BadFields("operation must be `Apply` or `Update`")

@@ -169,7 +169,7 @@ def same_but_for_managed_times(old: Plain, new: Plain) -> bool:
 
 
 def _check(target: Target, patch: Plain) -> None:
-    version, kind = patch.get("apiVersion") or "", patch.get("kind") or ""
+    version, kind = (said if isinstance(said := patch.get(name), str) else "" for name in ("apiVersion", "kind"))
     if (version, kind) != (target.api_version, target.kind):
         group, _, rest = version.rpartition("/")
         raise BadRequest(f"invalid object type: {group}/{rest}, Kind={kind}")
@@ -186,8 +186,9 @@ def _place(patch: Plain) -> str:
 
 
 def _entries(obj: Plain) -> Entries | None:
-    found: Entries | None = (obj.get("metadata") or {}).get("managedFields")
-    return found
+    """The object's entries; None where there are none or no list of objects."""
+    found: Any = (obj.get("metadata") or {}).get("managedFields")
+    return found if isinstance(found, list) and all(isinstance(entry, dict) for entry in found) else None
 
 
 def _bare(obj: Plain, *further: str) -> dict[str, Any]:

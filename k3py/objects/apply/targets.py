@@ -18,8 +18,8 @@ from k3py.objects.apply.schema import Node, schema_of
 class Target:
     """``zero`` is a new object of the kind, plain: what Go writes of one in which nothing is set.
 
-    ``versions``: every apiVersion in which the kind can be written with the same fields; what managers own in
-    others is forgotten. ``subresource`` is empty for the main resource.
+    ``subresource`` is empty for the main resource. What managers own in terms of another apiVersion is forgotten: no
+    kind is served in two versions with the same fields.
     """
 
     node: Node

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from k3py.model.errors import Problem
 from k3py.objects.apply import Conflicts, FieldSet, applied, same_but_for_managed_times, updated
 from k3py.objects.apply.comparing import compare
 from k3py.objects.apply.fieldset import intersection, leaves, union
@@ -16,6 +17,22 @@ from tests.objects.apply.made import MANAGERS, bare, deployments, objects, store
 from tests.objects.apply.reference import named, pruned
 
 _STEPS = st.lists(st.tuples(st.sampled_from(MANAGERS), objects(), st.booleans()), min_size=1, max_size=4)
+_NAMES = st.sampled_from(
+    [
+        "apiVersion",
+        "kind",
+        "metadata",
+        "spec",
+        "template",
+        "containers",
+        "name",
+        "env",
+        "ports",
+        "labels",
+        "finalizers",
+        "x",
+    ]
+)
 TARGET = deployments()
 
 
@@ -163,3 +180,23 @@ def test_nothing_given_is_changed_so_a_dry_run_is_just_a_run(steps: Any, manager
 @given(objects())
 def test_a_new_value_owns_at_least_what_an_applier_of_it_would(patch: Any) -> None:
     assert FieldSet(entire(patch, TARGET.node)) >= FieldSet(field_set(patch, TARGET.node))
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(_NAMES, _ANYTHING, max_size=3), objects(), _ANYTHING)
+def test_whatever_is_sent_is_applied_or_refused(odd: dict[str, Any], before: dict[str, Any], entries: Any) -> None:
+    live = stored(before, [])
+    try:
+        applied(TARGET, live, odd, manager="one", force=True, now=1)
+        applied(TARGET, live, {**before, **odd}, manager="one", force=True, now=1)
+    except Problem:
+        pass
+    sent = {**before, "metadata": {**before["metadata"], "managedFields": entries}}
+    updated(TARGET, live, sent, manager="one", now=1)
