@@ -167,7 +167,7 @@ def _to_node(wanted: Wanted) -> str:
         [],
         [
             "frag frag-off != 0 return",  # fragments but the first, which alone says more; without it they are lost
-            "meta l4proto != { tcp, udp, ipv6-icmp } drop",
+            "meta l4proto != { tcp, udp, icmpv6 } drop",  # nft knows these words without /etc/protocols
             f"ip6 daddr {dns} meta l4proto {{ tcp, udp }} th dport != {DNS_PORT} drop",
             f"ip6 daddr {api} meta l4proto {{ tcp, udp }} th dport != {API_PORT} drop",
             f"ip6 daddr {api} meta l4proto udp drop",
