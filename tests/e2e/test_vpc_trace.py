@@ -7,8 +7,8 @@ import pytest
 
 from tests.e2e.cluster import BINARIES, FOREVER, SECONDS, Cluster, is_ready, pod, until
 
-# Of the egress range, where outside addresses of pods are: no pod may reach it.
-DENIED = "100.64.0.1"
+# Where clouds hand out a node's identity: no pod may reach it.
+DENIED = "169.254.169.254"
 
 
 @pytest.fixture
