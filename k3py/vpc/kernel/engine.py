@@ -15,6 +15,7 @@ from k3py.vpc.bpf.maps import Map
 from k3py.vpc.kernel import links, names, recheck
 from k3py.vpc.kernel.actions import Plan, WriteTable
 from k3py.vpc.kernel.entries import LOCAL_PODS, ROUTES, all_routes
+from k3py.vpc.kernel.grace_periods import grace_periods
 from k3py.vpc.kernel.maps import EVENTS, SharedMaps, mount_bpffs
 from k3py.vpc.kernel.netlink import NetlinkError
 from k3py.vpc.kernel.nft import Nft
@@ -56,7 +57,11 @@ class Engine:
         self._programs = refusing("make the pods' pins", lambda: PodPrograms(folder, self._shared, filters))
         self._nft, self._sysctls = Nft(config.table), Sysctls(record)
         self._observer = Observer(config, self._shared, self._programs, self._nft, self._sysctls)
-        self.runner = Runner(config, self._shared, self._programs, self._nft, self._sysctls, self._observer, services)
+        waits = grace_periods(record)
+        waits.restore()
+        self.runner = Runner(
+            config, self._shared, self._programs, self._nft, self._sysctls, self._observer, services, waits
+        )
         self._pods = ThreadPoolExecutor(PODS_AT_ONCE, "vpc-kernel-pod")
         self._writing = threading.Lock()
         self.node_ports: tuple[DnatRule, ...] = ()

@@ -7,6 +7,7 @@ from pathlib import Path
 from k3py.model.vpc_socket import KERNEL_REFUSED
 from k3py.vpc.bpf.abi import Direction
 from k3py.vpc.kernel import attachments, links, routes, seen
+from k3py.vpc.kernel.grace_periods import grace_periods
 from k3py.vpc.kernel.maps import BPFFS
 from k3py.vpc.kernel.netlink import NetlinkError, netlink
 from k3py.vpc.kernel.nft import Nft
@@ -34,6 +35,7 @@ def remove_everything(config: NodeConfig, record: Path, bpffs: Path = BPFFS) -> 
         lambda: _remove_pins(pins_folder(config, bpffs)),
         Nft(config.table).remove,
         Sysctls(record).restore,
+        grace_periods(record).restore,
     ]
     failures = []
     for step in steps:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from k3py.vpc.bpf.loader import Loaded
 from k3py.vpc.bpf.maps import Map
 from k3py.vpc.kernel import actions, entries, layout, links, names, namespaces, pod_end, routes
 from k3py.vpc.kernel.actions import Action, Plan, Stage
+from k3py.vpc.kernel.grace_periods import GracePeriods
 from k3py.vpc.kernel.maps import OBJECT_NAMES, SharedMaps
 from k3py.vpc.kernel.netlink import Netlink, NetlinkError, netlink
 from k3py.vpc.kernel.nft import Nft
@@ -26,7 +28,11 @@ from k3py.vpc.wanted import NodeConfig, PodNetwork, Wanted
 # Programs being loaded or attached and pods being configured at the same time; they mostly wait for the kernel.
 HELPERS_MAX: Final = 16
 
+# What the kernel finishes only when no processor is in the middle of a packet.
+_WAITING = (actions.AttachProgram, actions.RemoveLink, actions.RemovePins)
+# What helpers do beside the others of a stage.
 _BESIDE = (actions.AttachProgram, actions.ConfigurePod)
+
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +51,9 @@ class Runner:
         sysctls: Sysctls,
         observer: Observer,
         services: NamespaceTable | None,
+        grace_periods: GracePeriods,
     ) -> None:
+        self._grace_periods = grace_periods
         self._config, self._shared, self._programs = config, shared, programs
         self._nft, self._sysctls, self._observer, self._services = nft, sysctls, observer, services
         self._helpers = ThreadPoolExecutor(HELPERS_MAX, "vpc-kernel-helper")
@@ -63,7 +71,8 @@ class Runner:
         """
         if not plan:
             return
-        with netlink() as socket:
+        waits = any(isinstance(each, _WAITING) for stage in plan for each in stage)
+        with self._grace_periods.short() if waits else nullcontext(), netlink() as socket:
             run = _Run(self, wanted, socket)
             try:
                 for stage in plan:
