@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from k3py.cli.handshake import Handshake
+from k3py.cli.channels import Channels, Opened, Piece, ToSend
 from k3py.model.errors import Problem, Unavailable
-from k3py.model.websocket import Closed, Part, Reply, WebSocket
+from k3py.model.websocket import Closed
 
-# Version 5 can say that one direction has ended, which a client that half-closes its connection needs.
-SUBPROTOCOL: Final = "v5.channel.k8s.io"
 PIECE_BYTES: Final = 32 * 1024
 PROBLEM_BYTES_MAX: Final = 64 * 1024  # a sentence
 _DATA: Final = 0
@@ -22,20 +20,8 @@ _PORT_BYTES: Final = 2
 
 
 @dataclass(frozen=True)
-class Opened:
-    """The server has switched; from now on data may be sent."""
-
-
-@dataclass(frozen=True)
 class Received:
     """Bytes from the pod."""
-
-    data: bytes
-
-
-@dataclass(frozen=True)
-class ToSend:
-    """Bytes for the connection."""
 
     data: bytes
 
@@ -54,16 +40,13 @@ class ForwardSession:
     """One forwarded connection. ``random_bytes`` makes the handshake's key and the masks of frames."""
 
     def __init__(self, random_bytes: Callable[[int], bytes]) -> None:
-        self._handshake = Handshake(random_bytes, SUBPROTOCOL)
-        self._socket = WebSocket(lambda: random_bytes(4))
-        self._open = False
-        self._channel: int | None = None
+        self._channels = Channels(random_bytes)
         self._port_bytes = {_DATA: _PORT_BYTES, _PROBLEM: _PORT_BYTES}  # still to come, by channel
         self._problem = bytearray()
 
     def request(self, host: str, target: str, fields: Mapping[str, str]) -> bytes:
         """The request that opens the session."""
-        return self._handshake.request(host, target, fields)
+        return self._channels.request(host, target, fields)
 
     def feed(self, data: bytes) -> list[Event]:
         """What the bytes mean.
@@ -71,50 +54,36 @@ class ForwardSession:
         Raises:
             Problem: the server refuses, or does not speak the protocol.
         """
-        if self._open:
-            return self._frames(data)
-        rest = self._handshake.feed(data)
-        if rest is None:
-            return []
-        self._open = True
-        return [Opened(), *self._frames(rest)]
+        events: list[Event] = []
+        for event in self._channels.feed(data):
+            if isinstance(event, Piece):
+                events += self._piece(event)
+            elif isinstance(event, Closed):
+                events.append(Ended(self._problem.decode("utf-8", "replace")))
+            else:
+                events.append(event)
+        return events
 
     def finish(self) -> Problem:
         """The server's connection has ended before the pod's did: what is to be said."""
-        return self._handshake.refusal() or Unavailable("the connection to the server broke off")
+        return self._channels.refusal() or Unavailable("the connection to the server broke off")
 
     def data(self, data: bytes) -> bytes:
         """Bytes for the pod, as bytes for the connection."""
         pieces = (data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES))
-        return b"".join(self._socket.message(bytes((_DATA,)) + each) for each in pieces)
+        return b"".join(self._channels.message(bytes((_DATA,)) + each) for each in pieces)
 
     def data_ended(self) -> bytes:
         """There will be no more bytes for the pod."""
-        return self._socket.message(bytes((_CLOSE, _DATA)))
+        return self._channels.message(bytes((_CLOSE, _DATA)))
 
-    def _frames(self, data: bytes) -> list[Event]:
-        events: list[Event] = []
-        for event in self._socket.feed(data):
-            if isinstance(event, Reply):
-                events.append(ToSend(event.data))
-            elif isinstance(event, Closed):
-                events.append(Ended(self._problem.decode("utf-8", "replace")))
-            else:
-                self._part(event, events)
-        return events
-
-    def _part(self, part: Part, events: list[Event]) -> None:
-        data = part.data
-        if part.begins:
-            self._channel = None
-        if self._channel is None and data:
-            self._channel, data = data[0], data[1:]
-        if self._channel not in self._port_bytes:
-            return
-        skipped = min(self._port_bytes[self._channel], len(data))
-        self._port_bytes[self._channel] -= skipped
-        data = data[skipped:]
-        if self._channel == _DATA and data:
-            events.append(Received(data))
-        elif self._channel == _PROBLEM:
-            self._problem += data[: PROBLEM_BYTES_MAX - len(self._problem)]
+    def _piece(self, piece: Piece) -> list[Event]:
+        if piece.channel not in self._port_bytes:
+            return []
+        skipped = min(self._port_bytes[piece.channel], len(piece.data))
+        self._port_bytes[piece.channel] -= skipped
+        data = piece.data[skipped:]
+        if piece.channel == _DATA:
+            return [Received(data)] if data else []
+        self._problem += data[: PROBLEM_BYTES_MAX - len(self._problem)]
+        return []

@@ -10,7 +10,8 @@ from contextlib import ExitStack, suppress
 from typing import Final
 
 from k3py.cli.app import Failure
-from k3py.cli.forward_session import PIECE_BYTES, Ended, ForwardSession, Opened, Received, ToSend
+from k3py.cli.channels import Opened, ToSend
+from k3py.cli.forward_session import PIECE_BYTES, Ended, ForwardSession, Received
 from k3py.cli.forwarded_ports import Joined
 from k3py.cli.session import ANSWER_SECONDS, Session
 from k3py.model.errors import NotFound, Problem, Unavailable

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any, Final
 
-from k3py.cli.exec_session import Ended, ExecSession, Opened, Output, ToSend
+from k3py.cli.channels import Opened, ToSend
+from k3py.cli.exec_session import Ended, ExecSession, Output
 from k3py.model.errors import Unavailable
 from k3py.model.streams import Channel
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k3py.cli.exec_session import STATUS_BYTES_MAX, Ended, Event, ExecSession, Opened, Output, ToSend
+from k3py.cli.channels import Opened, ToSend
+from k3py.cli.exec_session import STATUS_BYTES_MAX, Ended, Event, ExecSession, Output
 from k3py.cli.exec_session import outcome as outcome_of
 from k3py.cli.handshake import HEAD_BYTES_MAX
 from k3py.model.errors import NotFound, Problem, Unavailable

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k3py.cli.forward_session import PIECE_BYTES, PROBLEM_BYTES_MAX, Ended, ForwardSession, Opened, Received, ToSend
+from k3py.cli.channels import Opened, ToSend
+from k3py.cli.forward_session import PIECE_BYTES, PROBLEM_BYTES_MAX, Ended, ForwardSession, Received
 from k3py.model.errors import NotFound, Problem, Unavailable
 from k3py.model.websocket import CloseCode, Opcode, Part, WebSocket, accept_key, frame
 
