@@ -35,7 +35,7 @@ _TIMEOUT_SECONDS: Final = 10.0
 def host_facts(config: NodeConfig) -> HostFacts:
     """The facts of the host that this process is on. Needs root for some; what it cannot see counts as fine."""
     with netlink() as connection:
-        links = seen.all_links(connection)
+        links = seen.all_links()
         routes = list(_routes(connection, config, {each.index: each.name for each in links}))
     uplinks = layout.uplinks(links, config)
     mounted = {line.split(" ")[2] for line in _MOUNTS.read_text().splitlines()}

@@ -50,7 +50,7 @@ def remove_everything(config: NodeConfig, record: Path, bpffs: Path = BPFFS) -> 
 def _remove_links(config: NodeConfig) -> None:
     """Pairs go; a TAP device is its virtual machine's."""
     with netlink() as socket:
-        for each in seen.ours(seen.all_links(socket), config):
+        for each in seen.ours(seen.all_links(), config):
             if each.kind == "veth":
                 links.remove(socket, each.name)
             else:
@@ -61,8 +61,8 @@ def _remove_links(config: NodeConfig) -> None:
 
 def _remove_routes(config: NodeConfig) -> None:
     with netlink() as socket:
-        devices = {each.index: each.name for each in seen.all_links(socket)}
-        for route in routes.seen(socket, config, devices):
+        devices = {each.index: each.name for each in seen.all_links()}
+        for route in routes.seen(config, devices):
             routes.remove(socket, config, route, links.index(route.device))
         for address in routes.seen_addresses(socket, config):
             routes.remove_address(socket, address)

@@ -37,12 +37,12 @@ def remove(netlink: Netlink, config: NodeConfig, route: Route, index: int) -> No
         netlink.route("del", **_message(config, route, index))
 
 
-def seen(_: Netlink, config: NodeConfig, names: dict[int, str]) -> frozenset[Route]:
+def seen(config: NodeConfig, names: dict[int, str]) -> frozenset[Route]:
     """Our routes; ``names``: devices by number."""
     return frozenset(_ours(config, names, socket.AF_INET) | _ours(config, names, socket.AF_INET6))
 
 
-def seen_unreachable(_: Netlink, config: NodeConfig) -> frozenset[Route]:
+def seen_unreachable(config: NodeConfig) -> frozenset[Route]:
     """Our routes of blocks."""
     return frozenset(_ours(config, {}, socket.AF_INET6, _UNREACHABLE))
 

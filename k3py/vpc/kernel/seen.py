@@ -40,11 +40,11 @@ class Observer:
     def everything(self, wanted: Wanted) -> Seen:
         """All that plans look at."""
         with netlink() as socket:
-            links = {each.name: each for each in all_links(socket)}
+            links = {each.name: each for each in all_links()}
             uplinks = layout.uplinks(links.values(), self._config)
             return Seen(
                 links,
-                routes.seen(socket, self._config, {each.index: each.name for each in links.values()}),
+                routes.seen(self._config, {each.index: each.name for each in links.values()}),
                 routes.seen_addresses(socket, self._config),
                 self._programs.see_all(),
                 {uid: _namespace(socket, pod) for uid, pod in wanted.pods.items()},
@@ -62,7 +62,7 @@ class Observer:
             link = find_link(socket, device)
             node_end = find_link(socket, names.node_end(self._config)) if names.is_node(pod) else None
             devices = {each.index: each.name for each in (link, node_end) if each}
-            found = routes.seen(socket, self._config, devices) if link else frozenset[Route]()
+            found = routes.seen(self._config, devices) if link else frozenset[Route]()
             return SeenPod(
                 link,
                 node_end,
@@ -82,7 +82,7 @@ class Observer:
         )
         with netlink() as socket:
             return Seen(
-                routes=routes.seen_unreachable(socket, self._config),
+                routes=routes.seen_unreachable(self._config),
                 addresses=routes.seen_addresses(socket, self._config),
                 programs=self._programs.see_all(),
                 entries=self._shared.entries(),
@@ -103,7 +103,7 @@ class Observer:
                 device = find_link(socket, name)
             if device is not None and device.group != self._config.group:
                 device = None
-            found = routes.seen(socket, self._config, {device.index: device.name}) if device else frozenset[Route]()
+            found = routes.seen(self._config, {device.index: device.name}) if device else frozenset[Route]()
         local = self._shared.table(entries.LOCAL_PODS)
         index = device.index if device else 0
         leading = {key: value for key, value in local.items() if _leads_to(entries.index_of(value), index)}
@@ -123,7 +123,7 @@ class Observer:
         }
 
 
-def all_links(_: Netlink | None = None) -> list[Link]:
+def all_links() -> list[Link]:
     """The interfaces of the caller's namespace."""
     request = bytes(_LINK_MESSAGE.size) + struct.pack("=HHI", 8, _EXT_MASK, _SKIP_STATISTICS)
     return [dumped_link(each) for each in dump.dump(dump.GET_LINK, request)]

@@ -42,8 +42,8 @@ def test_links_and_routes_are_as_pyroute2_sees_them():
             found = all_links()
             assert {each.name for each in found} == {"lo", "one", "two"}
             assert [find_link(connection, each.name) for each in found] == found
-            assert routes.seen(connection, CONFIG, {each.index: each.name for each in found}) == wanted
-            assert routes.seen_unreachable(connection, CONFIG) == {Route(ip_network("fd00:1::/64"))}
+            assert routes.seen(CONFIG, {each.index: each.name for each in found}) == wanted
+            assert routes.seen_unreachable(CONFIG) == {Route(ip_network("fd00:1::/64"))}
 
     in_network_namespace(inside)
 
