@@ -10,7 +10,7 @@ from k3py.cli.app import USAGE, Failure
 from k3py.cli.jsonpath import BadPath, Node, Path, find, parse_path, parse_template, render, text_of
 from k3py.cli.resources import qualified
 from k3py.cli.tables import Layout
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 
 
 class Form(StrEnum):

@@ -6,7 +6,8 @@ from typing import Any
 
 from k3py.cli.app import USAGE, Failure
 from k3py.client.paths import collection_path, object_path
-from k3py.model.registry import KINDS, Kind, Registry
+from k3py.model.kinds import KINDS
+from k3py.model.registry import Kind, Registry
 
 ALL = "all"
 

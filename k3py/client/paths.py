@@ -3,7 +3,8 @@
 from typing import Any
 from urllib.parse import quote
 
-from k3py.model.registry import KINDS, Kind, Registry
+from k3py.model.kinds import KINDS
+from k3py.model.registry import Kind, Registry
 from k3py.model.struct import Wire
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from k3py.controllers.informer import Caches
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.struct import Wire
 from k3py.store.records import Change, Listing
 from k3py.store.watches import Deliver, Watch

@@ -13,7 +13,7 @@ from k3py.controllers.controller import Key, Reads, Turn
 from k3py.controllers.informer import Caches
 from k3py.model.codec import to_plain
 from k3py.model.generated import core_v1, meta_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.struct import Wire
 
 FOREGROUND_FINALIZER: Final = "foregroundDeletion"

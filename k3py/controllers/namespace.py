@@ -16,7 +16,7 @@ from k3py.controllers.controller import Key, Reads, Turn, itself
 from k3py.controllers.informer import Caches
 from k3py.model.errors import resource_name
 from k3py.model.generated import core_v1, meta_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.struct import Wire
 
 FINALIZER: Final = "kubernetes"

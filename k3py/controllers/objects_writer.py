@@ -5,7 +5,7 @@ from typing import Any, Final
 from k3py.controllers.actions import Delete, Patch
 from k3py.controllers.carry_out import Done
 from k3py.model.generated import core_v1, meta_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.user import CONTROLLER_MANAGER, User
 from k3py.objects.options import Patch as ObjectPatch
 from k3py.objects.options import PatchType, WriteOptions

@@ -15,7 +15,7 @@ from k3py.daemons.cluster import Cluster
 from k3py.model import codec
 from k3py.model.errors import BadRequest, Forbidden, NotFound
 from k3py.model.generated import core_v1, meta_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.user import CONTROLLER_MANAGER
 from k3py.objects.options import WriteOptions
 from k3py.objects.service import Objects

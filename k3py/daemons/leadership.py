@@ -12,7 +12,7 @@ from typing import Final
 from k3py.base.clock import Clock, rfc3339_micro
 from k3py.model.errors import NotFound, Problem
 from k3py.model.generated import coordination_v1, meta_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.user import CONTROLLER_MANAGER
 from k3py.objects.options import WriteOptions
 from k3py.objects.service import Objects

@@ -39,7 +39,7 @@ from k3py.daemons.process import StatusFile, die, notify, until_told_to_stop
 from k3py.daemons.settings import BadSetting, ServerSettings
 from k3py.model import vpc_v1
 from k3py.model.generated import core_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.user import User
 from k3py.objects.collections import collections
 from k3py.objects.service import Objects

@@ -1,17 +1,12 @@
-"""The registry of kinds: everything the API serves, one entry each.
-
-Routes, store keys, discovery, the command line's words and watches all come from here. A new kind is one entry plus
-its columns (``api/columns``), defaults and checks (``objects``).
-"""
+"""What the API serves: a kind's entry, and how kinds are found. The entries themselves are in ``kinds``."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from k3py.model import vpc_v1
-from k3py.model.generated import apps_v1, authentication_v1, authorization_v1, coordination_v1, core_v1, discovery_v1
 from k3py.model.struct import Wire
 
+WireType = type[Wire]
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
@@ -20,7 +15,8 @@ class Kind:
     """One type of resource.
 
     ``selectable`` are the field selectors beyond ``metadata.name`` and ``metadata.namespace``; a record keeps their
-    values in this order. ``stored`` is false for kinds that are asked, not kept (reviews, Binding).
+    values in this order. ``stored`` is false for kinds that are asked, not kept (reviews, Binding), and for views.
+    A view is another version of a kind: it is kept as ``view_of`` and converted on the way in and out.
     """
 
     type: type[Wire]
@@ -33,6 +29,7 @@ class Kind:
     stored: bool = True
     verbs: Sequence[str] = ALL_VERBS
     keep_generation: bool = False
+    view_of: WireType | None = None
 
     @property
     def name(self) -> str:
@@ -118,40 +115,3 @@ class Registry:
             if plain in (kind.plural, kind.singular, *kind.short_names):
                 return kind
         return None
-
-
-KINDS = Registry(
-    Kind(core_v1.Namespace, "namespaces", namespaced=False, short_names=["ns"], subresources=["finalize", "status"],
-         selectable=["status.phase"]),
-    Kind(core_v1.Node, "nodes", namespaced=False, short_names=["no"], subresources=["status"],
-         selectable=["spec.unschedulable"]),
-    Kind(core_v1.Pod, "pods", short_names=["po"], categories=["all"], keep_generation=True,
-         subresources=["attach", "binding", "exec", "log", "portforward", "status"],
-         selectable=["spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName",
-                     "spec.hostNetwork", "status.phase", "status.podIP", "status.nominatedNodeName"]),
-    Kind(core_v1.Service, "services", short_names=["svc"], categories=["all"], subresources=["status"],
-         selectable=["spec.clusterIP", "spec.type"]),
-    Kind(core_v1.ConfigMap, "configmaps", short_names=["cm"]),
-    Kind(core_v1.Secret, "secrets", selectable=["type"]),
-    Kind(core_v1.ServiceAccount, "serviceaccounts", short_names=["sa"], subresources=["token"]),
-    Kind(core_v1.Event, "events", short_names=["ev"],
-         selectable=["involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
-                     "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath",
-                     "reason", "reportingComponent", "source", "type"]),
-    Kind(core_v1.Binding, "bindings", stored=False, verbs=["create"]),
-    Kind(apps_v1.Deployment, "deployments", short_names=["deploy"], categories=["all"], keep_generation=True,
-         subresources=["scale", "status"]),
-    Kind(apps_v1.ReplicaSet, "replicasets", short_names=["rs"], categories=["all"], keep_generation=True,
-         subresources=["scale", "status"]),
-    Kind(discovery_v1.EndpointSlice, "endpointslices", keep_generation=True),
-    Kind(coordination_v1.Lease, "leases"),
-    Kind(vpc_v1.VPC, "vpcs", namespaced=False, keep_generation=True, subresources=["status"]),
-    Kind(vpc_v1.VPCBlock, "vpcblocks", namespaced=False, keep_generation=True,
-         selectable=["spec.nodeName", "spec.vpc"]),
-    Kind(authentication_v1.TokenReview, "tokenreviews", namespaced=False, stored=False, verbs=["create"]),
-    Kind(authentication_v1.SelfSubjectReview, "selfsubjectreviews", namespaced=False, stored=False, verbs=["create"]),
-    Kind(authorization_v1.SelfSubjectAccessReview, "selfsubjectaccessreviews", namespaced=False, stored=False,
-         verbs=["create"]),
-    Kind(authorization_v1.SelfSubjectRulesReview, "selfsubjectrulesreviews", namespaced=False, stored=False,
-         verbs=["create"]),
-)  # fmt: skip

@@ -8,7 +8,7 @@ from k3py.base.clock import rfc3339
 from k3py.model import codec
 from k3py.model.errors import Cause, Problem, conflict, invalid, not_found
 from k3py.model.generated import core_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.user import User
 from k3py.model.vpc_v1 import VPC_LABEL
 from k3py.objects.admission import Admission

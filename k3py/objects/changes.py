@@ -23,13 +23,14 @@ from k3py.objects.admission import Admission
 from k3py.objects.collections import is_secret
 from k3py.objects.decode import typed
 from k3py.objects.fields import Errors
+from k3py.objects.kinds.table import rules_of
 from k3py.objects.meta import carry_over, check_meta, check_meta_update
 from k3py.objects.normalise import normalise
 from k3py.objects.options import FieldValidation, Patch, WriteOptions
 from k3py.objects.patch import apply_patch
 from k3py.objects.patch.errors import unusable
 from k3py.objects.problems import Unexplained
-from k3py.objects.rules import Rules, rules_of
+from k3py.objects.rules import Rules
 from k3py.store.records import Record
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from k3py.model.registry import KINDS, Kind
+from k3py.model.kinds import KINDS
+from k3py.model.registry import Kind
 from k3py.store.collections import Collection, never
 
 EVENT_TTL_SECONDS: Final = 3600.0

@@ -9,7 +9,8 @@ import yaml
 
 from k3py.model import codec, protobuf
 from k3py.model.errors import BadRequest, UnsupportedMediaType
-from k3py.model.registry import KINDS, Kind
+from k3py.model.kinds import KINDS
+from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.objects.collections import is_secret
 from k3py.objects.normalise import normalise

@@ -13,9 +13,9 @@ from k3py.model.registry import Kind
 from k3py.model.user import User
 from k3py.objects.admission import Admission
 from k3py.objects.changes import Decision, Removal, Replacement
+from k3py.objects.kinds.table import rules_of
 from k3py.objects.meta import FOREGROUND, ORPHAN
 from k3py.objects.options import Deleted
-from k3py.objects.rules import rules_of
 from k3py.store.records import Record
 
 POD_GRACE_SECONDS: Final = 30

@@ -14,7 +14,8 @@ from k3py.base.ids import generated_name
 from k3py.model import codec
 from k3py.model.errors import AlreadyExists, Problem, already_exists, not_found
 from k3py.model.generated import autoscaling_v1, core_v1, meta_v1
-from k3py.model.registry import KINDS, Kind
+from k3py.model.kinds import KINDS
+from k3py.model.registry import Kind
 from k3py.model.selectors import FieldSelector, Selector
 from k3py.model.struct import Wire
 from k3py.model.user import User

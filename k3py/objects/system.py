@@ -9,7 +9,7 @@ from typing import Any, Final
 from k3py.model import codec
 from k3py.model.errors import AlreadyExists, Invalid
 from k3py.model.generated import core_v1, meta_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.struct import Wire
 from k3py.model.user import CONTROLLER_MANAGER
 from k3py.model.vpc_v1 import DEFAULT_CIDR, DEFAULT_VPC, VPC, VPCSpec

@@ -11,7 +11,8 @@ from typing import Any, Final
 from k3py.model import codec
 from k3py.model.errors import Cause, Forbidden, forbidden, invalid
 from k3py.model.generated import apps_v1, core_v1, discovery_v1
-from k3py.model.registry import KINDS, Kind
+from k3py.model.kinds import KINDS
+from k3py.model.registry import Kind
 from k3py.model.selectors import from_struct
 from k3py.model.user import MASTERS, User
 from k3py.model.vpc_ranges import network

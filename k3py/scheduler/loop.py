@@ -11,7 +11,7 @@ from k3py.base.clock import Clock, rfc3339
 from k3py.base.tasks import Tasks
 from k3py.model.errors import Conflict, NotFound, Problem
 from k3py.model.generated import core_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.user import SCHEDULER
 from k3py.objects.options import Patch, PatchType, WriteOptions
 from k3py.objects.service import Objects

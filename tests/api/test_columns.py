@@ -12,7 +12,7 @@ from k3py.api.columns.table import COLUMNS
 from k3py.base.clock import rfc3339
 from k3py.model import codec
 from k3py.model.generated import core_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 
 NOW = 1_700_000_000.0
 DURATIONS = [

@@ -9,7 +9,7 @@ import pytest
 from k3py.api.discovery import accepted_version
 from k3py.api.health import GIT_VERSION
 from k3py.api.http.messages import Response
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from tests.api.world import World, run
 
 

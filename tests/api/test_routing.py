@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k3py.api.routing import Router
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 
 CASES = [  # method, path, watch -> resource, verb, namespace, name
     ("GET", "/api/v1/pods", False, "pods", "list", "", ""),

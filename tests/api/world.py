@@ -19,7 +19,7 @@ from k3py.api.server import Api
 from k3py.api.service_account_tokens import ServiceAccountTokens
 from k3py.api.tokens import Tokens
 from k3py.model.errors import Problem
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.streams import MessageStream, NodeUnreachable, StreamRequest
 from k3py.model.user import MASTERS, NODES, User
 from k3py.objects.service import Objects

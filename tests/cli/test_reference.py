@@ -9,7 +9,7 @@ import pytest
 
 from k3py.cli import COMMANDS
 from k3py.daemons.settings import AgentSettings, ServerSettings, VpcSettings, key_of
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from k3py.cli.three_way import LAST_APPLIED, last_applied, three_way_patch, with_last_applied
 from k3py.model.generated import apps_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.objects.patch.strategic import strategic_merge
 
 DEPLOYMENT = KINDS.of(apps_v1.Deployment).definition

@@ -18,7 +18,7 @@ from k3py.client.port import EventType
 from k3py.model import codec
 from k3py.model.errors import Conflict, Expired, Forbidden, InternalError, Problem, Unavailable
 from k3py.model.generated.core_v1 import ConfigMap
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from tests.client.helpers import config_map, event_json, list_json
 
 KIND = KINDS.of(ConfigMap)

@@ -17,7 +17,7 @@ from k3py.daemons.cluster import Cluster, open_cluster
 from k3py.daemons.joining import SYSTEM_NAMESPACE, Joining
 from k3py.model.errors import Forbidden, Unauthorized
 from k3py.model.generated import core_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.pki.csr import make_signing_request, new_key
 from k3py.pki.join import JOIN_PATH, RENEW_PATH, JoinAnswer
 from k3py.proxy.server import TunnelHub

@@ -8,7 +8,7 @@ import pytest
 
 from k3py.agent.pod_states import CONTAINER_MOVES, POD_MOVES, diagram
 from k3py.daemons.settings import AgentSettings, ServerSettings, VpcSettings, key_of
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from tests.docs.pages import PAGES, ROOT, anchors, blocks, links
 
 

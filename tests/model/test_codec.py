@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from k3py.model import codec
 from k3py.model.generated import apps_v1, core_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 
 
 def _bytes(value: Any) -> bytes:

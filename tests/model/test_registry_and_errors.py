@@ -5,7 +5,7 @@ import pytest
 from k3py.model import errors
 from k3py.model.errors import Cause, Details, Problem, from_status
 from k3py.model.generated import apps_v1, core_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_a_kind_says_of_itself() -> None:
 
 
 def test_names_are_unique() -> None:
-    seen = [(kind.group, word) for kind in KINDS for word in (kind.plural, kind.singular, *kind.short_names)]
+    seen = [(kind.group, word) for kind in KINDS for word in {kind.plural, kind.singular, *kind.short_names}]
     assert len(seen) == len(set(seen))
 
 

@@ -16,7 +16,8 @@ import orjson
 from k3py.model import selectors
 from k3py.model.errors import AlreadyExists, NotFound, Problem
 from k3py.model.generated import autoscaling_v1, core_v1, meta_v1
-from k3py.model.registry import KINDS, Kind
+from k3py.model.kinds import KINDS
+from k3py.model.registry import Kind
 from k3py.model.vpc_v1 import DEFAULT_VPC, VPC_LABEL
 from k3py.objects.decode import decode_body, decode_options
 from k3py.objects.options import FieldValidation, Patch, WriteOptions, patch_type

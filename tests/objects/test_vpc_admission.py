@@ -115,7 +115,7 @@ def test_who_names_a_vpc_must_be_allowed_to_use_it():
 
     def deployment(plain):
         from k3py.model.generated import apps_v1
-        from k3py.model.registry import KINDS
+        from k3py.model.kinds import KINDS
         from tests.controllers.toy import template
         from tests.objects.world import WRITE
 

@@ -9,7 +9,8 @@ import orjson
 
 from k3py.base.clock import SystemClock
 from k3py.model.generated.meta_v1 import DeleteOptions
-from k3py.model.registry import KINDS, Kind
+from k3py.model.kinds import KINDS
+from k3py.model.registry import Kind
 from k3py.model.user import MASTERS, User
 from k3py.objects.collections import collections
 from k3py.objects.decode import decode_body

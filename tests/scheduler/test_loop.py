@@ -10,7 +10,7 @@ from k3py.base.clock import LoopClock
 from k3py.controllers.feed import Feed
 from k3py.controllers.informer import Caches
 from k3py.model.generated import core_v1, meta_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.user import MASTERS, User
 from k3py.objects.collections import collections
 from k3py.objects.options import WriteOptions

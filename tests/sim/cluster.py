@@ -21,7 +21,7 @@ from k3py.controllers.runner import Runner
 from k3py.model import vpc_v1
 from k3py.model.errors import AlreadyExists, Problem
 from k3py.model.generated import core_v1, meta_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.objects.collections import collections
 from k3py.objects.options import WriteOptions
 from k3py.objects.service import Objects

@@ -14,7 +14,7 @@ from k3py.base.clock import rfc3339_micro
 from k3py.model.codec import decode
 from k3py.model.errors import AlreadyExists, Conflict, NotFound, Problem
 from k3py.model.generated import coordination_v1, core_v1, meta_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.selectors import parse_fields
 from k3py.model.user import NODE_PREFIX, NODES, User
 from k3py.objects.options import Patch, PatchType, WriteOptions

@@ -21,7 +21,7 @@ from k3py.controllers.service_account import ServiceAccountController
 from k3py.controllers.taint_eviction import TaintEvictionController, reconcile
 from k3py.controllers.vpc import VpcController
 from k3py.model.generated import coordination_v1, core_v1, meta_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.scheduler import filters
 from k3py.scheduler.loop import Scheduler
 from k3py.scheduler.place import Bind

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from k3py.model import vpc_v1
 from k3py.model.errors import NotFound, Problem
 from k3py.model.generated import apps_v1, core_v1, meta_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.model.struct import Wire
 from k3py.model.user import MASTERS, User
 from k3py.objects.options import Patch, PatchType, WriteOptions

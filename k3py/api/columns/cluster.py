@@ -1,10 +1,12 @@
 """Namespaces, nodes, leases, events."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from k3py.api.columns.column import AGE, NAME, NONE, UNKNOWN, Column, Columns, age, human_duration, since
 from k3py.base.clock import parse_rfc3339
 from k3py.model.generated import coordination_v1, core_v1
+from k3py.model.struct import Wire
 
 _ROLE = "node-role.kubernetes.io/"
 
@@ -113,3 +115,10 @@ EVENTS = Columns(
     ),
     _event,
 )
+
+COLUMNS: Mapping[type[Wire], Columns] = {
+    core_v1.Node: NODES,
+    core_v1.Namespace: NAMESPACES,
+    core_v1.Event: EVENTS,
+    coordination_v1.Lease: LEASES,
+}

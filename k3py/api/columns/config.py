@@ -1,5 +1,6 @@
 """ConfigMaps, Secrets, ServiceAccounts, Services, EndpointSlices."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from k3py.api.columns.column import (
@@ -14,6 +15,7 @@ from k3py.api.columns.column import (
     only_name_and_age,
 )
 from k3py.model.generated import core_v1, discovery_v1
+from k3py.model.struct import Wire
 
 _ENDPOINTS_SHOWN = 3
 _PENDING = "<pending>"
@@ -110,3 +112,11 @@ ENDPOINT_SLICES = Columns(
     ),
     _endpoint_slice,
 )
+
+COLUMNS: Mapping[type[Wire], Columns] = {
+    core_v1.ConfigMap: CONFIG_MAPS,
+    core_v1.Secret: SECRETS,
+    core_v1.ServiceAccount: SERVICE_ACCOUNTS,
+    core_v1.Service: SERVICES,
+    discovery_v1.EndpointSlice: ENDPOINT_SLICES,
+}

@@ -1,10 +1,12 @@
 """A pod in one line: how far it is, said with the most telling reason."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from k3py.api.columns.column import AGE, NAME, NONE, Column, Columns, age, human_duration
 from k3py.base.clock import parse_rfc3339
 from k3py.model.generated import core_v1
+from k3py.model.struct import Wire
 
 NODE_LOST = "NodeLost"
 
@@ -138,3 +140,7 @@ PODS = Columns(
     ),
     _cells,
 )
+
+COLUMNS: Mapping[type[Wire], Columns] = {
+    core_v1.Pod: PODS,
+}

@@ -7,27 +7,18 @@ import msgspec
 
 from k3py.api.columns import cluster, config, pods, vpc, workloads
 from k3py.api.columns.column import AGE, NAME, Columns, only_name_and_age
-from k3py.model import codec, vpc_v1
-from k3py.model.generated import apps_v1, coordination_v1, core_v1, discovery_v1, meta_v1
+from k3py.model import codec
+from k3py.model.generated import meta_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.store.records import Record
 
 COLUMNS: Mapping[type[Wire], Columns] = {
-    core_v1.Pod: pods.PODS,
-    core_v1.Node: cluster.NODES,
-    core_v1.Namespace: cluster.NAMESPACES,
-    core_v1.Event: cluster.EVENTS,
-    core_v1.ConfigMap: config.CONFIG_MAPS,
-    core_v1.Secret: config.SECRETS,
-    core_v1.ServiceAccount: config.SERVICE_ACCOUNTS,
-    core_v1.Service: config.SERVICES,
-    apps_v1.Deployment: workloads.DEPLOYMENTS,
-    apps_v1.ReplicaSet: workloads.REPLICA_SETS,
-    discovery_v1.EndpointSlice: config.ENDPOINT_SLICES,
-    coordination_v1.Lease: cluster.LEASES,
-    vpc_v1.VPC: vpc.VPCS,
-    vpc_v1.VPCBlock: vpc.VPC_BLOCKS,
+    **cluster.COLUMNS,
+    **config.COLUMNS,
+    **pods.COLUMNS,
+    **vpc.COLUMNS,
+    **workloads.COLUMNS,
 }
 _OTHERS = Columns((NAME, AGE), only_name_and_age)
 

@@ -1,8 +1,11 @@
 """VPCs and their blocks."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from k3py.api.columns.column import AGE, NAME, NONE, Column, Columns, age
+from k3py.model import vpc_v1
+from k3py.model.struct import Wire
 from k3py.model.vpc_v1 import VPC, VPCBlock
 
 _PENDING = "Pending"
@@ -52,3 +55,8 @@ VPC_BLOCKS = Columns(
     ),
     _block,
 )
+
+COLUMNS: Mapping[type[Wire], Columns] = {
+    vpc_v1.VPC: VPCS,
+    vpc_v1.VPCBlock: VPC_BLOCKS,
+}

@@ -1,9 +1,11 @@
 """Deployments and ReplicaSets."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from k3py.api.columns.column import AGE, NAME, Column, Columns, age, containers_and_images, selector_text
 from k3py.model.generated import apps_v1
+from k3py.model.struct import Wire
 
 _WIDE = (
     Column("Containers", priority=1, description="Names of the containers in the template."),
@@ -59,3 +61,8 @@ REPLICA_SETS = Columns(
     ),
     _replica_set,
 )
+
+COLUMNS: Mapping[type[Wire], Columns] = {
+    apps_v1.Deployment: DEPLOYMENTS,
+    apps_v1.ReplicaSet: REPLICA_SETS,
+}

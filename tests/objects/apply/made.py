@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from k3py.model import codec
 from k3py.model.generated import apps_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.objects.apply import Target, target_of
 
 MANAGERS = ("one", "two", "three")

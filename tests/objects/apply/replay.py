@@ -23,9 +23,10 @@ from k3py.model.generated import (
     networking_v1,
     rbac_v1,
 )
-from k3py.model.registry import KINDS, Kind
+from k3py.model.kinds import KINDS
+from k3py.model.registry import Kind
 from k3py.model.struct import Wire
-from k3py.objects import rules, scale
+from k3py.objects import scale
 from k3py.objects.apply import (
     Target,
     applied,
@@ -36,6 +37,7 @@ from k3py.objects.apply import (
     to_scale,
     updated,
 )
+from k3py.objects.kinds.table import rules_of
 from k3py.objects.normalise import normalise
 from k3py.objects.options import Patch, PatchType
 from k3py.objects.patch import apply_plain
@@ -126,7 +128,7 @@ def completed(kind: Kind, plain: Mapping[str, Any]) -> dict[str, Any]:
         strings["data"] = {key: "" if value is None else value for key, value in strings["data"].items()}
     obj, _ = codec.convert(kind.type, strings, lenient=True)
     normalise(obj)
-    rules.rules_of(kind.type).default(obj)
+    rules_of(kind.type).default(obj)
     result: dict[str, Any] = codec.to_plain(obj)
     return result
 

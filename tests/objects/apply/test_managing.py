@@ -6,7 +6,7 @@ import pytest
 
 from k3py.model.errors import BadRequest
 from k3py.model.generated import core_v1
-from k3py.model.registry import KINDS
+from k3py.model.kinds import KINDS
 from k3py.objects.apply import Conflicts, applied, same_but_for_managed_times, target_of, updated
 from k3py.objects.problems import Unexplained
 from tests.objects.apply.made import deployments

@@ -1,0 +1,1 @@
+"""The tables of rules, by group: what is particular about each kind."""

@@ -1,0 +1,24 @@
+"""Rules of pods."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from k3py.model.generated import core_v1
+from k3py.model.struct import Wire
+from k3py.objects.defaults import pods as pod_defaults
+from k3py.objects.rules import Rules
+from k3py.objects.validation import pod_updates, pods
+
+RULES: Final[Mapping[type[Wire], Rules]] = {
+    core_v1.Pod: Rules(
+        default=pod_defaults.pod,
+        prepare_create=pod_defaults.new_pod,
+        prepare_update=pod_defaults.keep_ephemeral_containers,
+        prepare_status=pod_defaults.keep_qos_class,
+        check=pods.pod,
+        check_update=pod_updates.pod_update,
+        check_status=pod_updates.pod_status,
+        returns_deleted=True,
+        warn=pods.warnings,
+    ),
+}
