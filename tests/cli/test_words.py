@@ -24,13 +24,21 @@ RESOURCES = [
     (["Deployment.apps"], [("deployments", ())]),
     (["pods,deploy,po"], [("pods", ()), ("deployments", ())]),
     (["pod/a", "deploy/b"], [("pods", ("a",)), ("deployments", ("b",))]),
-    (["all"], [("pods", ()), ("services", ()), ("deployments", ()), ("replicasets", ())]),
+    (["hpa"], [("horizontalpodautoscalers", ())]),
+    (["ev", "limits", "quota"], [("events", ("limits", "quota"))]),
 ]
 
 
 @pytest.mark.parametrize(("words", "asked"), RESOURCES)
 def test_resources(words: list[str], asked: list[tuple[str, tuple[str, ...]]]) -> None:
     assert [(each.kind.plural, each.names) for each in parse_resources(words)] == asked
+
+
+def test_all_is_what_runs() -> None:
+    assert [each.kind.plural for each in parse_resources(["all"])] == [
+        "pods", "services", "replicationcontrollers", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs",
+        "cronjobs", "horizontalpodautoscalers",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_the_diagrams_are_those_of_the_tables() -> None:
 
 def test_the_readme_names_every_kind_and_no_other() -> None:
     row = next(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| Namespace, "))
-    assert sorted(row.split("|")[1].strip().split(", ")) == sorted(kind.name for kind in KINDS)
+    assert sorted(row.split("|")[1].strip().split(", ")) == sorted({kind.name for kind in KINDS})
 
 
 def test_settings_that_the_pages_name_exist() -> None:
