@@ -36,8 +36,8 @@ def test_resources(words: list[str], asked: list[tuple[str, tuple[str, ...]]]) -
 
 def test_all_is_what_runs() -> None:
     assert [each.kind.plural for each in parse_resources(["all"])] == [
-        "pods", "services", "replicationcontrollers", "deployments", "replicasets", "statefulsets", "daemonsets", "jobs",
-        "cronjobs", "horizontalpodautoscalers",
+        "pods", "services", "replicationcontrollers", "deployments", "replicasets", "statefulsets", "daemonsets",
+        "jobs", "cronjobs", "horizontalpodautoscalers",
     ]  # fmt: skip
 
 
