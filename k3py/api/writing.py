@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from k3py.api.applying import apply_body, apply_options, check_no_force
 from k3py.api.http.messages import Request, Response
 from k3py.api.negotiation import wanted
 from k3py.api.parameters import integer, is_true, last
@@ -19,7 +20,7 @@ from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.model.user import User
 from k3py.objects.decode import decode_body, decode_options
-from k3py.objects.options import FieldValidation, Patch, WriteOptions, Written, patch_type
+from k3py.objects.options import APPLY_PATCH, FieldValidation, Patch, WriteOptions, Written, patch_type
 from k3py.objects.service import Objects
 
 # kube-apiserver's bound for one JSON patch.
@@ -98,7 +99,7 @@ class Writer:
         kind = SCALE if target.subresource == "scale" else target.kind
         obj, warnings = decode_body(kind, request.body, media_type(request), options.field_validation)
         if isinstance(obj, autoscaling_v1.Scale):
-            written = await self._objects.update_scale(target.kind, target.namespace, target.name, obj, options, user)
+            written = await self._objects.scales.update(target.kind, target.namespace, target.name, obj, options, user)
             return self._answer(request, SCALE, written, 200, warnings)
         written = await self._objects.update(
             target.kind, target.namespace, target.name, obj, options, user, target.subresource
@@ -106,16 +107,29 @@ class Writer:
         return self._answer(request, target.kind, written, 201 if written.created else 200, warnings)
 
     async def patch(self, request: Request, target: Target, user: User) -> Response:
-        """Change parts of an object, or of its status or scale."""
+        """Change parts of an object, or of its status or scale; or apply what a manager wants of it."""
         options = write_options(request)
+        if media_type(request) == APPLY_PATCH:
+            return await self._apply(request, target, options, user)
+        check_no_force(request.query)
         patch = Patch(patch_type(media_type(request)), _patch_body(request))
         if target.subresource == "scale":
-            written = await self._objects.patch_scale(target.kind, target.namespace, target.name, patch, options, user)
+            written = await self._objects.scales.patch(target.kind, target.namespace, target.name, patch, options, user)
             return self._answer(request, SCALE, written, 200)
         written = await self._objects.patch(
             target.kind, target.namespace, target.name, patch, options, user, target.subresource
         )
         return self._answer(request, target.kind, written, 201 if written.created else 200)
+
+    async def _apply(self, request: Request, target: Target, options: WriteOptions, user: User) -> Response:
+        options = apply_options(request.query, options)
+        patch, warnings = apply_body(request.body, options.field_validation)
+        kind, namespace, name = target.kind, target.namespace, target.name
+        if target.subresource == "scale":
+            written = await self._objects.scales.apply(kind, namespace, name, patch, options, user)
+            return self._answer(request, SCALE, written, 200, warnings)
+        written = await self._objects.apply(kind, namespace, name, patch, options, user, target.subresource)
+        return self._answer(request, kind, written, 201 if written.created else 200, warnings)
 
     async def delete(self, request: Request, target: Target, user: User) -> Response:
         """Delete an object, now or when its finalizers and grace period let it."""
@@ -150,7 +164,7 @@ class Writer:
 
     def get_scale(self, request: Request, target: Target) -> Response:
         """``.../scale`` of a workload."""
-        scale = self._objects.get_scale(target.kind, target.namespace, target.name)
+        scale = self._objects.scales.get(target.kind, target.namespace, target.name)
         return answer(request, SCALE, codec.encode(scale), self._now)
 
     def _answer(

@@ -24,6 +24,7 @@ from k3py.objects.collections import is_secret
 from k3py.objects.decode import typed
 from k3py.objects.fields import Errors
 from k3py.objects.kinds.table import rules_of
+from k3py.objects.managing import Author, keep_times, own_creation, own_update
 from k3py.objects.meta import carry_over, check_meta, check_meta_update
 from k3py.objects.normalise import normalise
 from k3py.objects.options import FieldValidation, Patch, WriteOptions
@@ -54,11 +55,9 @@ class Removal(Decision):
 
 
 def creation(
-    kind: Kind, namespace: str, new: Any, admission: Admission, user: User, now: float, source: random.Random
+    kind: Kind, namespace: str, new: Any, admission: Admission, user: User, author: Author, source: random.Random
 ) -> list[str]:
-    """Make ``new`` what is to be stored, in place; returns warnings.
-
-    ``now`` in seconds since 1970; ``source`` gives the uid.
+    """Make ``new`` what is to be stored, in place; returns warnings. ``source`` gives the uid.
 
     Raises:
         Problem: it cannot be stored.
@@ -70,7 +69,8 @@ def creation(
         raise Unexplained("resourceVersion should not be set on objects to be created")
     _normalised(kind, new)
     rules.default(new)
-    _reset_meta(meta, now, source)
+    own_creation(kind, new, author)
+    _reset_meta(meta, author.now, source)
     if "status" in kind.subresources and not rules.status_on_create:
         new.status = type(new.status)()
     rules.prepare_create(new)
@@ -106,7 +106,6 @@ def _reset_meta(meta: ObjectMeta, now: float, source: random.Random) -> None:
     meta.deletion_grace_period_seconds = None
     meta.self_link = ""
     meta.generation = 0
-    meta.managed_fields = []
 
 
 @lru_cache(2)
@@ -115,7 +114,9 @@ def _stamp(seconds: int) -> str:
     return rfc3339(seconds)
 
 
-def update(kind: Kind, current: Record, new: Any, subresource: str, admission: Admission, user: User) -> Decision:
+def update(
+    kind: Kind, current: Record, new: Any, subresource: str, admission: Admission, user: User, author: Author
+) -> Decision:
     """What an update comes to; ``new`` becomes the object that is to be stored.
 
     Raises:
@@ -128,7 +129,9 @@ def update(kind: Kind, current: Record, new: Any, subresource: str, admission: A
     _same_object(kind, meta, old_meta)
     _normalised(kind, new)
     rules.default(new)
+    owned = own_update(kind, current.raw, new, subresource, author)
     carry_over(meta, old_meta)
+    meta.managed_fields = owned
     _keep_other_half(kind, rules, new, old, subresource)
     admission.update(kind, new, old, subresource, user)
     if kind.keep_generation and rules.generation_moves(new, old):
@@ -147,6 +150,7 @@ def update(kind: Kind, current: Record, new: Any, subresource: str, admission: A
     meta.resource_version = old_meta.resource_version
     if is_finished(new):
         return Removal(new)
+    keep_times(new, old)
     return Replacement(new, rules.warn(new) if subresource == "" else (), unchanged=new == old)
 
 

@@ -108,7 +108,7 @@ def check_finalizers(path: str, finalizers: list[str], wrong: Errors) -> None:
 
 
 def carry_over(new: ObjectMeta, old: ObjectMeta) -> None:
-    """What an update cannot change is taken from the stored object."""
+    """What an update cannot change is taken from the stored object; managed fields are decided elsewhere."""
     if not new.uid:
         new.uid = old.uid
     new.creation_timestamp = old.creation_timestamp
@@ -116,7 +116,6 @@ def carry_over(new: ObjectMeta, old: ObjectMeta) -> None:
     new.deletion_grace_period_seconds = old.deletion_grace_period_seconds
     new.generation = old.generation
     new.self_link = ""
-    new.managed_fields = old.managed_fields
 
 
 def check_meta_update(new: ObjectMeta, old: ObjectMeta, wrong: Errors) -> None:

@@ -22,11 +22,15 @@ class FieldValidation(Enum):
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """How to write. ``dry_run``: decide and answer as if, but store nothing."""
+    """How to write.
+
+    ``dry_run``: decide and answer as if, but store nothing. ``force``: an apply takes over what others own.
+    """
 
     dry_run: bool = False
     field_manager: str = ""
     field_validation: FieldValidation = FieldValidation.STRICT
+    force: bool = False
 
     def __post_init__(self) -> None:
         check_field_manager(self.field_manager)
@@ -91,8 +95,8 @@ class Deleted:
     is_status: bool = False
 
 
-# Refused before anything is looked up: it may create, so that nothing is there is no answer.
-SERVER_SIDE_APPLY: Final = ("application/apply-patch+yaml", "application/apply-patch+cbor")
+# Server-side apply is a patch by its method only.
+APPLY_PATCH: Final = "application/apply-patch+yaml"
 
 
 class PatchType(Enum):
@@ -117,8 +121,6 @@ def patch_type(media_type: str) -> PatchType:
     Raises:
         UnsupportedMediaType: it is none of them.
     """
-    if media_type in SERVER_SIDE_APPLY:
-        raise UnsupportedMediaType("server-side apply is not supported: use client-side apply (--server-side=false)")
     try:
         return PatchType(media_type)
     except ValueError:

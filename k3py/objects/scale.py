@@ -1,13 +1,17 @@
 """The ``scale`` subresource: a Deployment or ReplicaSet seen as a number of replicas (autoscaling/v1 Scale)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from k3py.model import codec
 from k3py.model.errors import BadRequest, Cause, conflict, invalid, not_found
-from k3py.model.generated import autoscaling_v1
+from k3py.model.generated import autoscaling_v1, meta_v1
 from k3py.model.registry import Kind
 from k3py.model.selectors import from_struct
+from k3py.objects.apply import applied, scale_target, to_main, to_scale, updated
+from k3py.objects.apply.managing import Plain
 from k3py.objects.encoding import encode
+from k3py.objects.managing import Author, plain_entries
 from k3py.objects.options import Patch, WriteOptions, Written
 from k3py.objects.patch import apply_plain
 from k3py.objects.patch.errors import unusable
@@ -29,9 +33,16 @@ def of_object(kind: Kind, obj: Any) -> autoscaling_v1.Scale:
     scale.metadata.creation_timestamp = meta.creation_timestamp
     scale.spec = autoscaling_v1.ScaleSpec(replicas=obj.spec.replicas or 0)
     scale.status = autoscaling_v1.ScaleStatus(
-        replicas=obj.status.replicas, selector=str(from_struct(obj.spec.selector))
+        replicas=obj.status.replicas, selector=str(from_struct(_label_selector(obj.spec.selector)))
     )
     return scale
+
+
+def _label_selector(selector: Any) -> meta_v1.LabelSelector:
+    """A ReplicationController's selector is a plain map."""
+    if isinstance(selector, dict):
+        return meta_v1.LabelSelector(match_labels=selector)
+    return selector or meta_v1.LabelSelector()
 
 
 def scaled(kind: Kind, current: Record, wanted: autoscaling_v1.Scale) -> Any:
@@ -58,20 +69,46 @@ def scaled(kind: Kind, current: Record, wanted: autoscaling_v1.Scale) -> Any:
     return obj
 
 
-def patched(kind: Kind, current: Record, patch: Patch, options: WriteOptions) -> autoscaling_v1.Scale:
-    """The scale that a patch makes of the object's.
+def decide(
+    kind: Kind,
+    current: Record,
+    wanted: autoscaling_v1.Scale | Patch | Plain,
+    options: WriteOptions,
+    author: Author,
+) -> tuple[Any, Author]:
+    """What the object becomes by a Scale that is put, a patch of its Scale, or an apply to it; and who owns what then.
 
     Raises:
-        BadRequest, Invalid, NotFound.
+        BadRequest, Conflict, Conflicts, Invalid, NotFound.
     """
-    del options
-    before = of_object(kind, codec.decode(kind.type, current.raw))
-    before_plain = codec.to_plain(before)
-    before_plain["metadata"].pop("resourceVersion", None)
-    after = apply_plain(before_plain, patch, before.__doc__ or "")
+    obj = codec.decode(kind.type, current.raw)
+    entries = plain_entries(obj.metadata.managed_fields)  # type: ignore[attr-defined]
+    before = codec.to_plain(of_object(kind, obj))
+    before["metadata"]["managedFields"] = to_scale(entries)
+    target, manager, now = scale_target(), author.manager, author.now
+    if isinstance(wanted, Mapping):
+        result = applied(target, before, wanted, manager=options.field_manager, force=options.force, now=now)
+        scale, owned = _typed(wanted, result.object), result.managed_fields
+    else:
+        scale = _patched(before, wanted) if isinstance(wanted, Patch) else wanted
+        owned = updated(target, before, codec.to_plain(scale), manager=manager, now=now)
+    author = Author(manager, now, to_main(entries, owned, kind.api_version))
+    return scaled(kind, current, scale), author
+
+
+def _patched(before: dict[str, Any], patch: Patch) -> autoscaling_v1.Scale:
+    """The Scale after a patch; only a version that the patch itself names has to be the stored one."""
+    metadata = {name: value for name, value in before["metadata"].items() if name != "resourceVersion"}
+    after = apply_plain({**before, "metadata": metadata}, patch, autoscaling_v1.Scale.__doc__ or "")
+    return _typed(patch, after)
+
+
+def _typed(patch: Patch | Plain, after: Any) -> autoscaling_v1.Scale:
     try:
         return codec.convert(autoscaling_v1.Scale, after, lenient=True)[0]
     except ValueError as error:
+        if not isinstance(patch, Patch):
+            raise BadRequest(f"failed to convert the applied object: {error}") from None
         raise unusable(patch, after, str(error)) from None
 
 

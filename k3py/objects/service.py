@@ -6,33 +6,34 @@ against is what it replaces.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from k3py.base.clock import Clock
 from k3py.base.ids import generated_name
 from k3py.model import codec
 from k3py.model.errors import AlreadyExists, Problem, already_exists, not_found
-from k3py.model.generated import autoscaling_v1, core_v1, meta_v1
+from k3py.model.generated import core_v1, meta_v1
 from k3py.model.kinds import KINDS
 from k3py.model.registry import Kind
 from k3py.model.selectors import FieldSelector, Selector
 from k3py.model.struct import Wire
 from k3py.model.user import User
-from k3py.objects import binding, changes, deletion, scale
+from k3py.objects import applying, binding, changes, deletion
 from k3py.objects.admission import Admission
 from k3py.objects.changes import Decision, Removal
 from k3py.objects.collections import collection_name
 from k3py.objects.encoding import encode_bounded, encoded
+from k3py.objects.managing import Author
 from k3py.objects.options import Deleted, Patch, WriteOptions, Written
+from k3py.objects.reads import Reads
+from k3py.objects.scales import Scales
 from k3py.objects.service_addresses import ServiceAddresses, ServiceRanges
 from k3py.objects.storing import operation_of, storing
 from k3py.objects.typed import Typed
 from k3py.objects.vpc_admission import MayUse, masters_may_use
-from k3py.objects.watching import Selected
 from k3py.store.records import Record
 from k3py.store.store import Store
-from k3py.store.watches import Deliver, Watch
 from k3py.store.writes import Replace
 
 T = TypeVar("T", bound=Wire)
@@ -41,8 +42,8 @@ T = TypeVar("T", bound=Wire)
 GENERATED_NAME_ATTEMPTS = 8
 
 
-class Objects:
-    """All objects of a cluster."""
+class Objects(Reads):
+    """All objects of a cluster, to read and write."""
 
     def __init__(
         self,
@@ -55,74 +56,16 @@ class Objects:
         """``source`` gives uids, generated names and addresses; ``ranges``: where services get theirs from;
         ``may_use_vpc`` answers who may put something into which VPC.
         """
-        self.store = store
+        super().__init__(store)
         self.clock = clock
         self._source = source
         self.ranges = ranges or ServiceRanges()
-        self._admission = Admission(store, ServiceAddresses(store, source, self.ranges), may_use_vpc)
-
-    # --- reads ---
-
-    def get(self, kind: Kind, namespace: str, name: str) -> Record:
-        """The committed record; ``namespace`` is empty for cluster-wide kinds.
-
-        Raises:
-            NotFound: there is none.
-        """
-        record = self.store.get(collection_name(kind), namespace, name)
-        if record is None:
-            raise not_found(kind.plural, kind.group, name)
-        return record
-
-    def list(
-        self,
-        kind: Kind,
-        namespace: str | None,
-        labels: Selector | None = None,
-        fields: FieldSelector | None = None,
-    ) -> Sequence[Record]:
-        """Committed records of one namespace or of all (None) that the selectors select, by namespace and name.
-
-        Without selectors this is the store's own listing, the same object until something changes.
-        """
-        listing = self.store.list(collection_name(kind), namespace)
-        selected = Selected(labels, fields)
-        return listing if selected.everything else [record for record in listing if selected.has(record)]
-
-    def read(self, kind: type[T], namespace: str, name: str) -> T:
-        """The committed object, decoded: the caller's own.
-
-        Raises:
-            NotFound: there is none.
-        """
-        return codec.decode(kind, self.get(KINDS.of(kind), namespace, name).raw)
+        self.admission = Admission(store, ServiceAddresses(store, source, self.ranges), may_use_vpc)
+        self.scales = Scales(self)
 
     def of(self, kind: type[T]) -> Typed[T]:
         """Typed access to one kind, for controllers."""
         return Typed(self, KINDS.of(kind), kind)
-
-    def watch(
-        self,
-        kind: Kind,
-        namespace: str | None,
-        since: int | None,
-        deliver: Deliver,
-        labels: Selector | None = None,
-        fields: FieldSelector | None = None,
-    ) -> Watch:
-        """Hear of changes of what the selectors select; leaving a selector is DELETED, entering it ADDED.
-
-        Arguments and obligations otherwise as ``Store.watch``.
-
-        Raises:
-            TooOld: some of the changes are no longer kept: list again.
-        """
-        selected = Selected(labels, fields)
-        return self.store.watch(
-            collection_name(kind), namespace, since, deliver if selected.everything else selected.filtered(deliver)
-        )
-
-    # --- writes ---
 
     async def create(self, kind: Kind, namespace: str, obj: Wire, options: WriteOptions, user: User) -> Written:
         """Store a new object. ``obj`` itself is not changed.
@@ -130,6 +73,12 @@ class Objects:
         Raises:
             AlreadyExists, BadRequest, Forbidden, Invalid, NotFound (of the namespace), RequestTooLarge, Unavailable.
         """
+        return await self._create_drawn(kind, namespace, obj, options, user, self.author(options, user))
+
+    async def _create_drawn(
+        self, kind: Kind, namespace: str, obj: Wire, options: WriteOptions, user: User, author: Author
+    ) -> Written:
+        """As ``create``, with a name drawn where only its beginning is given."""
         drawn: Any = obj
         attempts = GENERATED_NAME_ATTEMPTS if drawn.metadata.generate_name and not drawn.metadata.name else 1
         for _ in range(attempts):
@@ -137,7 +86,7 @@ class Objects:
             if attempts > 1:
                 new.metadata.name = generated_name(new.metadata.generate_name, self._source)
             try:
-                return await self._create(kind, namespace, new, options, user)
+                return await self._create(kind, namespace, new, options, user, author)
             except AlreadyExists:
                 if attempts == 1:
                     raise
@@ -147,11 +96,13 @@ class Objects:
             already_exists(kind.plural, kind.group, drawn.metadata.generate_name).details,
         )
 
-    async def _create(self, kind: Kind, namespace: str, new: Any, options: WriteOptions, user: User) -> Written:
+    async def _create(
+        self, kind: Kind, namespace: str, new: Any, options: WriteOptions, user: User, author: Author
+    ) -> Written:
         try:
-            warnings = changes.creation(kind, namespace, new, self._admission, user, self.clock.now(), self._source)
+            warnings = changes.creation(kind, namespace, new, self.admission, user, author, self._source)
         except Problem:
-            await self._settled()
+            await self.settled()
             raise
         name, collection = new.metadata.name, collection_name(kind)
         if options.dry_run:
@@ -186,10 +137,10 @@ class Objects:
         if current is None:
             if changes.may_create(kind, given, subresource):
                 return await self.create(kind, namespace, _named(kind, given, name), options, user)
-            await self._settled()
+            await self.settled()
             raise not_found(kind.plural, kind.group, name)
         new: Any = codec.decode(kind.type, encode_bounded(obj))
-        return await self._replace(kind, current, new, options, user, subresource)
+        return await self.replace(kind, current, new, options, user, subresource)
 
     async def patch(
         self,
@@ -207,15 +158,42 @@ class Objects:
         Raises:
             As ``update``; BadRequest, Invalid or PatchFailed for a patch that cannot be applied.
         """
-        current = await self._current(kind, namespace, name)
+        current = await self.current(kind, namespace, name)
         try:
             new, warnings = changes.patched(kind, current, patch, options)
         except Problem:
-            await self._settled()
+            await self.settled()
             raise
-        return await self._replace(kind, current, new, options, user, subresource, warnings)
+        return await self.replace(kind, current, new, options, user, subresource, warnings)
 
-    async def _replace(
+    async def apply(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        patch: Mapping[str, Any],
+        options: WriteOptions,
+        user: User,
+        subresource: str = "",
+    ) -> Written:
+        """Server-side apply: what ``options.field_manager`` wants of an object, which is created when it is not there.
+
+        Raises:
+            As ``create`` and ``update``; Conflicts: others own fields with other values and ``options.force`` is not
+            set.
+        """
+        current = self.store.latest(collection_name(kind), namespace, name)
+        try:
+            live = None if current is None else current.raw
+            new, author = applying.decide(kind, namespace, name, live, patch, subresource, options, self.clock.now())
+        except Problem:
+            await self.settled()
+            raise
+        if current is None:
+            return await self._create_drawn(kind, namespace, new, options, user, author)
+        return await self.replace(kind, current, new, options, user, subresource, author=author)
+
+    async def replace(
         self,
         kind: Kind,
         current: Record,
@@ -224,15 +202,22 @@ class Objects:
         user: User,
         subresource: str,
         warnings: Sequence[str] = (),
+        author: Author | None = None,
     ) -> Written:
+        """Store ``new`` in place of ``current``: the end of every way of changing an object. ``new`` is used up.
+
+        Raises:
+            As ``update``.
+        """
+        author = author or self.author(options, user)
         try:
-            decision = changes.update(kind, current, new, subresource, self._admission, user)
+            decision = changes.update(kind, current, new, subresource, self.admission, user, author)
         except Problem:
-            await self._settled()
+            await self.settled()
             raise
         said = [*warnings, *decision.warnings]
         if decision.unchanged:
-            await self._settled()
+            await self.settled()
             return Written(current.raw, None if options.dry_run else current, warnings=said)
         if options.dry_run:
             return Written(encode_bounded(decision.obj), None, warnings=said)
@@ -261,17 +246,17 @@ class Objects:
         Raises:
             Conflict (preconditions), NotFound, Forbidden, Invalid, Unavailable.
         """
-        current = await self._current(kind, namespace, name)
+        current = await self.current(kind, namespace, name)
         return await self._delete(kind, current, options, user)
 
     async def _delete(self, kind: Kind, current: Record, options: meta_v1.DeleteOptions, user: User) -> Deleted:
         try:
-            decision = deletion.decide(kind, current, options, self._admission, user, self.clock.now())
+            decision = deletion.decide(kind, current, options, self.admission, user, self.clock.now())
         except Problem:
-            await self._settled()
+            await self.settled()
             raise
         if decision.unchanged:
-            await self._settled()
+            await self.settled()
             return Deleted(current.raw, current, gone=False)
         if options.dry_run:
             return deletion.answer(kind, current, encode_bounded(decision.obj), isinstance(decision, Removal))
@@ -307,12 +292,12 @@ class Objects:
             Conflict: it is bound or being deleted. NotFound, BadRequest, Invalid, Forbidden, Unavailable.
         """
         kind = KINDS.of(core_v1.Pod)
-        current = await self._current(kind, namespace, name)
+        current = await self.current(kind, namespace, name)
         try:
-            self._admission.check_binding(user)
+            self.admission.check_binding(user)
             decision = binding.decide(current, target, self.clock.now())
         except Problem:
-            await self._settled()
+            await self.settled()
             raise
         if options.dry_run:
             return Written(encode_bounded(decision.obj), None)
@@ -321,55 +306,13 @@ class Objects:
 
     async def bind_many(self, targets: Sequence[tuple[str, str, str]], user: User) -> Sequence[Record | Problem]:
         """Bind many pods, each (namespace, pod, node), in as few batches as possible; what each came to, in order."""
-        return await binding.bind_many(self.store, self._admission, targets, user, self.clock.now())
+        return await binding.bind_many(self.store, self.admission, targets, user, self.clock.now())
 
-    def get_scale(self, kind: Kind, namespace: str, name: str) -> autoscaling_v1.Scale:
-        """The scale of a Deployment or ReplicaSet.
+    def author(self, options: WriteOptions, user: User) -> Author:
+        """Who writes, as managed fields name them: what the caller says, else the component that the user is."""
+        return Author(options.field_manager or user.name.rpartition(":")[2], self.clock.now())
 
-        Raises:
-            NotFound: there is none, or the kind has no scale.
-        """
-        return scale.of_object(kind, codec.decode(kind.type, self.get(kind, namespace, name).raw))
-
-    async def update_scale(
-        self,
-        kind: Kind,
-        namespace: str,
-        name: str,
-        wanted: autoscaling_v1.Scale,
-        options: WriteOptions,
-        user: User,
-    ) -> Written:
-        """Set the number of replicas; ``raw`` of the result is the Scale.
-
-        Raises:
-            As ``update``.
-        """
-        current = await self._current(kind, namespace, name)
-        try:
-            new = scale.scaled(kind, current, wanted)
-        except Problem:
-            await self._settled()
-            raise
-        return scale.answer(kind, await self._replace(kind, current, new, options, user, "scale"))
-
-    async def patch_scale(
-        self, kind: Kind, namespace: str, name: str, patch: Patch, options: WriteOptions, user: User
-    ) -> Written:
-        """Patch the Scale of an object; ``raw`` of the result is the Scale.
-
-        Raises:
-            As ``patch``.
-        """
-        current = await self._current(kind, namespace, name)
-        try:
-            new = scale.scaled(kind, current, scale.patched(kind, current, patch, options))
-        except Problem:
-            await self._settled()
-            raise
-        return scale.answer(kind, await self._replace(kind, current, new, options, user, "scale"))
-
-    async def _current(self, kind: Kind, namespace: str, name: str) -> Record:
+    async def current(self, kind: Kind, namespace: str, name: str) -> Record:
         """The record to decide a write against.
 
         Raises:
@@ -377,11 +320,11 @@ class Objects:
         """
         current = self.store.latest(collection_name(kind), namespace, name)
         if current is None:
-            await self._settled()
+            await self.settled()
             raise not_found(kind.plural, kind.group, name)
         return current
 
-    async def _settled(self) -> None:
+    async def settled(self) -> None:
         """A refusal speaks of what is durable: what it was decided against may still be on its way."""
         with storing(None, ""):
             await self.store.settled()

@@ -144,7 +144,7 @@ async def _done(
         if not name:
             raise Unsupported("list")
         if subresource == "scale":
-            return 200, orjson.loads(orjson.dumps(_plain(objects.get_scale(kind, namespace, name))))
+            return 200, orjson.loads(orjson.dumps(_plain(objects.scales.get(kind, namespace, name))))
         return 200, orjson.loads(objects.get(kind, namespace, name).raw)
     if method == "POST":
         if subresource == "binding":
@@ -156,14 +156,14 @@ async def _done(
     if method == "PUT":
         if subresource == "scale":
             scale = decode_options(autoscaling_v1.Scale, data, media_type)
-            return 200, orjson.loads((await objects.update_scale(kind, namespace, name, scale, options, ADMIN)).raw)
+            return 200, orjson.loads((await objects.scales.update(kind, namespace, name, scale, options, ADMIN)).raw)
         obj = decode_body(kind, data, media_type, validation)[0]
         written = await objects.update(kind, namespace, name, obj, options, ADMIN, subresource)
         return (201 if written.created else 200), orjson.loads(written.raw)
     if method == "PATCH":
         patch = Patch(patch_type(media_type.split(";")[0]), orjson.loads(data))
         if subresource == "scale":
-            return 200, orjson.loads((await objects.patch_scale(kind, namespace, name, patch, options, ADMIN)).raw)
+            return 200, orjson.loads((await objects.scales.patch(kind, namespace, name, patch, options, ADMIN)).raw)
         return 200, orjson.loads((await objects.patch(kind, namespace, name, patch, options, ADMIN, subresource)).raw)
     return await _deleted(objects, kind, namespace, name, query, data, media_type)
 

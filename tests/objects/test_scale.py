@@ -19,15 +19,15 @@ def test_replicas_are_read_set_and_patched():
     async def story(objects):
         kind, plain = kind_of("Deployment"), Plain(objects)
         await plain.create("Deployment", metadata={"name": "d"}, spec=SPEC)
-        scale = objects.get_scale(kind, "default", "d")
+        scale = objects.scales.get(kind, "default", "d")
         assert (scale.spec.replicas, scale.status.selector) == (2, "a=b")
         scale.spec.replicas = 7
-        written = await objects.update_scale(kind, "default", "d", scale, WRITE, ADMIN)
+        written = await objects.scales.update(kind, "default", "d", scale, WRITE, ADMIN)
         assert orjson.loads(written.raw)["spec"] == {"replicas": 7}
         with pytest.raises(errors.Conflict):
-            await objects.update_scale(kind, "default", "d", scale, WRITE, ADMIN)
+            await objects.scales.update(kind, "default", "d", scale, WRITE, ADMIN)
         patch = Patch(PatchType.MERGE, {"spec": {"replicas": 0}})
-        written = await objects.patch_scale(kind, "default", "d", patch, WRITE, ADMIN)
+        written = await objects.scales.patch(kind, "default", "d", patch, WRITE, ADMIN)
         assert orjson.loads(written.raw)["kind"] == "Scale"
         stored = plain.get("Deployment", "d")
         assert stored["spec"]["replicas"] == 0
@@ -42,14 +42,14 @@ def test_what_cannot_be_scaled():
         await plain.create("Deployment", metadata={"name": "d"}, spec=SPEC)
         wrong = autoscaling_v1.Scale(spec=autoscaling_v1.ScaleSpec(replicas=-1))
         with pytest.raises(errors.Invalid, match=r"spec\.replicas: Invalid value: -1"):
-            await objects.update_scale(kind, "default", "d", wrong, WRITE, ADMIN)
+            await objects.scales.update(kind, "default", "d", wrong, WRITE, ADMIN)
         with pytest.raises(errors.NotFound):
-            objects.get_scale(kind, "default", "none")
+            objects.scales.get(kind, "default", "none")
         await plain.create("ConfigMap", metadata={"name": "a"})
         with pytest.raises(errors.NotFound):
-            objects.get_scale(kind_of("ConfigMap"), "default", "a")
+            objects.scales.get(kind_of("ConfigMap"), "default", "a")
         for body in ({"spec": {"replicas": "many"}}, {"spec": 5}):
             with pytest.raises(errors.Invalid):
-                await objects.patch_scale(kind, "default", "d", Patch(PatchType.MERGE, body), WRITE, ADMIN)
+                await objects.scales.patch(kind, "default", "d", Patch(PatchType.MERGE, body), WRITE, ADMIN)
 
     run(story)

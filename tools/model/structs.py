@@ -18,7 +18,7 @@ _SPECIAL = {
     _PACKAGE + "apis/meta/v1.Time": "str",
     _PACKAGE + "apis/meta/v1.MicroTime": "str",
     _PACKAGE + "apis/meta/v1.Duration": "str",
-    _PACKAGE + "apis/meta/v1.FieldsV1": "Raw",
+    _PACKAGE + "apis/meta/v1.FieldsV1": "dict[str, Any]",
     _PACKAGE + "runtime.RawExtension": "Any",
     _PACKAGE + "util/intstr.IntOrString": "IntOrString",
 }
@@ -26,7 +26,7 @@ _SPECIAL = {
 _SPECIAL_ZERO = {
     "Quantity": ("Quantity", "field(default_factory=zero_quantity)"),
     "str": ("str | None", "field(default_factory=null)"),
-    "Raw": ("Raw | None", "None"),
+    "dict[str, Any]": ("dict[str, Any] | None", "None"),
     "Any": ("Any", "None"),
     "IntOrString": ("IntOrString", "field(default_factory=zero_int)"),
 }
@@ -179,7 +179,7 @@ class Writer:
             f'"""Generated from Kubernetes {version} by tools/generate_model.py; do not edit."""',
             "",
             "from typing import Any" if re.search(r"\bAny\b", everything) else "",
-            "from msgspec import " + ("Raw, field" if re.search(r"\bRaw\b", everything) else "field"),
+            "from msgspec import field",
             f"from k3py.model.generated import {imports}" if imports else "",
             f"from k3py.model.struct import {', '.join(helpers)}",
         ]

@@ -1,6 +1,7 @@
 """Generated from Kubernetes 1.36 by tools/generate_model.py; do not edit."""
 
-from msgspec import Raw, field
+from typing import Any
+from msgspec import field
 
 from k3py.model.struct import Int32, Int64, Wire, empty_string, null
 
@@ -24,7 +25,7 @@ class ManagedFieldsEntry(Wire):
     api_version: str = ""
     time: str | None = None
     fields_type: str = ""
-    fields_v1: Raw | None = None
+    fields_v1: dict[str, Any] | None = None
     subresource: str = ""
 
 

@@ -1,0 +1,57 @@
+"""Server-side apply as the write of an object: from the patch to the object that is to be stored."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from k3py.model.errors import BadRequest, conflict, not_found
+from k3py.model.registry import Kind
+from k3py.objects.apply import applied, target_of
+from k3py.objects.decode import typed
+from k3py.objects.managing import Author
+from k3py.objects.options import WriteOptions
+
+
+def decide(
+    kind: Kind,
+    namespace: str,
+    name: str,
+    live: bytes | None,
+    patch: Mapping[str, Any],
+    subresource: str,
+    options: WriteOptions,
+    now: float,
+) -> tuple[Any, Author]:
+    """What an apply makes of the stored JSON (None: there is no such object), and who wrote it.
+
+    ``patch`` is the object as the manager wants it, as plain values; ``now`` in seconds since 1970. Defaults and
+    checks are those of the create or update that follows.
+
+    Raises:
+        NotFound: there is nothing, and the subresource cannot make it. BadRequest, Conflicts, Unexplained.
+    """
+    if live is None and subresource:
+        raise not_found(kind.plural, kind.group, name)
+    before = None if live is None else msgspec.json.decode(live)
+    result = applied(
+        target_of(kind, subresource), before, patch, manager=options.field_manager, force=options.force, now=now
+    )
+    try:
+        new, _ = typed(kind, result.object)
+    except ValueError as error:
+        raise BadRequest(f"failed to convert the applied object: {error}") from None
+    if live is None:
+        _check_new(kind, namespace, name, new)
+    return new, Author(options.field_manager, now, result.managed_fields)
+
+
+def _check_new(kind: Kind, namespace: str, name: str, new: Any) -> None:
+    """A new object is the one that the URL names."""
+    meta = new.metadata
+    if meta.name and meta.name != name:
+        raise BadRequest(f"the name of the object ({meta.name}) does not match the name on the URL ({name})")
+    meta.name = meta.name or name
+    if meta.uid:
+        why = f"uid mismatch: the provided object specified uid {meta.uid}, and no existing object was found"
+        raise conflict(kind.plural, kind.group, name, why)
