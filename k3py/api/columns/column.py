@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from k3py.api.columns.described import meaning
 from k3py.base.clock import parse_rfc3339
 from k3py.model.generated import core_v1, meta_v1
 from k3py.model.selectors import from_struct
@@ -24,8 +25,8 @@ class Column:
     description: str = ""
 
 
-NAME = Column("Name", format="name", description="Name must be unique within a namespace.")
-AGE = Column("Age", description="Time since the object was created.")
+NAME = Column("Name", format="name", description=meaning(meta_v1.ObjectMeta, "name"))
+AGE = Column("Age", description=meaning(meta_v1.ObjectMeta, "creationTimestamp"))
 
 Cells = Callable[[Any, float], list[Any]]
 """An object and the time (seconds since 1970) to its cells."""
