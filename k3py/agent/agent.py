@@ -20,6 +20,7 @@ from k3py.agent.places import Places
 from k3py.agent.ports import ImageStore
 from k3py.agent.record import Records
 from k3py.agent.reporter import PodReporter
+from k3py.agent.sampler import Sampler
 from k3py.agent.settings import AgentSettings
 from k3py.agent.steps import Tools
 from k3py.agent.streams import PodStreams
@@ -96,7 +97,8 @@ class Agent:
             source=source,
         )
         self.pods = PodLoop(shared, client, reporter, source, self._part_failed)
-        self._streams = PodStreams(self.pods, runtime, places, clock)
+        self._sampler = Sampler(lambda: list(self.pods.workers.values()), runtime, clock)
+        self._streams = PodStreams(self.pods, runtime, places, clock, self._sampler.usage)
         self._rotation = LogRotation(runtime, clock, self.pods.running_logs)
         self._garbage = GarbageCollector(
             images,
@@ -115,6 +117,7 @@ class Agent:
             "lease": self.node.run_lease(),
             "images": self._garbage.run(),
             "logs": self._rotation.run(),
+            "usage": self._sampler.run(),
         }
         for name, work in parts.items():
             self._tasks.start(work, name)
@@ -150,7 +153,7 @@ class Agent:
         self._stopped.set()
 
     async def handle_stream(self, request: StreamRequest, stream: MessageStream) -> None:
-        """Serve one exec, attach, logs or port-forward stream that the server opens (``StreamHandler``)."""
+        """Serve one stream that the server opens (``StreamHandler``)."""
         await self._streams.handle(request, stream)
 
     def _image_list(self) -> Sequence[ContainerImage]:

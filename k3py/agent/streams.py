@@ -1,4 +1,4 @@
-"""Serves the streams that the server opens to this node: exec, attach, logs, port-forward.
+"""Serves the streams that the server opens to this node: exec, attach, logs, port-forward, statistics.
 
 Each is written to the end with a Status, also when it fails. A stream that the other end gave up ends everything that
 was begun for it; the container goes on.
@@ -7,7 +7,7 @@ was begun for it; the container goes on.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from k3py.agent.observe import attempt_seen, is_running
@@ -16,7 +16,18 @@ from k3py.agent.workers import PodWorker
 from k3py.base.clock import Clock, parse_rfc3339
 from k3py.model import streams as wire
 from k3py.model.errors import BadRequest, InternalError, NotFound, Problem, not_found
-from k3py.model.streams import Attach, Channel, Exec, Logs, MessageStream, PortForward, StreamRequest, StreamReset
+from k3py.model.streams import (
+    Attach,
+    Channel,
+    Exec,
+    Logs,
+    MessageStream,
+    NodeStats,
+    PortForward,
+    StreamRequest,
+    StreamReset,
+)
+from k3py.model.usage import NodeUsage, encode_usage
 from k3py.runtime.log_lines import LogOptions
 from k3py.runtime.logs import read_log
 from k3py.runtime.port import Attachment, CannotExec, ExecProcess, Runtime, RuntimeProblem, Streams
@@ -36,8 +47,11 @@ class Pods(Protocol):
 class PodStreams:
     """All streams of one agent."""
 
-    def __init__(self, pods: Pods, runtime: Runtime, places: Places, clock: Clock) -> None:
+    def __init__(
+        self, pods: Pods, runtime: Runtime, places: Places, clock: Clock, usage: Callable[[], Awaitable[NodeUsage]]
+    ) -> None:
         self._pods, self._runtime, self._places, self._clock = pods, runtime, places, clock
+        self._usage = usage
 
     async def handle(self, request: StreamRequest, stream: MessageStream) -> None:
         """Serve one stream to its end."""
@@ -56,6 +70,8 @@ class PodStreams:
             await stream.close()
 
     async def _serve(self, request: StreamRequest, stream: MessageStream) -> dict[str, Any]:
+        if isinstance(request, NodeStats):
+            return await self._stats(stream)
         worker = self._pods.find(request.namespace, request.pod, request.uid)
         if worker is None:
             raise not_found("pods", "", request.pod)
@@ -68,6 +84,11 @@ class PodStreams:
                 return await self._logs(worker, request, stream)
             case PortForward():
                 return await self._port_forward(worker, request, stream)
+
+    async def _stats(self, stream: MessageStream) -> dict[str, Any]:
+        for message in wire.messages(Channel.STDOUT, encode_usage(await self._usage())):
+            await stream.write(message)
+        return wire.success_status()
 
     # --- exec and attach
 

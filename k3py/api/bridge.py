@@ -81,6 +81,29 @@ async def first_message(stream: MessageStream) -> bytes | None:
     return message
 
 
+async def read_text(stream: MessageStream, bytes_max: int) -> bytes:
+    """All that a node sends on STDOUT until its Status.
+
+    Raises:
+        Problem: the node refuses (its Status).
+        ValueError: it sends more than ``bytes_max`` bytes.
+        StreamReset: the stream broke.
+    """
+    text = bytearray()
+    while (message := await stream.read()) is not None:
+        channel, data = split(message)
+        if channel is Channel.STATUS:
+            status = decode_status(data)
+            if status.get("status") == "Failure":
+                raise from_status(status)
+            return bytes(text)
+        if channel is Channel.STDOUT:
+            text += data
+        if len(text) > bytes_max:
+            raise ValueError(f"the node answers with more than {bytes_max} bytes")
+    raise StreamReset("the node ended without a status")
+
+
 async def copy_log(stream: MessageStream, first: bytes | None, writer: BodyWriter) -> None:
     """Write what a log stream carries until it ends.
 

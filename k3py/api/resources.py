@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from k3py.api.authorization import Authorizer
 from k3py.api.http.messages import Answer, Request
+from k3py.api.metrics import Metrics, NodeFigures
 from k3py.api.pods import NodeStreams, PodStreams
 from k3py.api.reading import Reader
 from k3py.api.reviews import Reviews
@@ -15,6 +16,7 @@ from k3py.api.routing import Target
 from k3py.api.tokens import Tokens
 from k3py.api.watching import Watcher
 from k3py.api.writing import Writer
+from k3py.model import metrics
 from k3py.model.errors import Details, MethodNotAllowed
 from k3py.model.user import User
 from k3py.objects.service import Objects
@@ -35,6 +37,7 @@ class Resources:
         watcher = Watcher(objects.store, now, source)
         writer = Writer(objects, Reviews(authorizer, tokens.review), now)
         self._verbs = _verbs(reader, watcher, writer)
+        self._metrics = _metrics(Metrics(objects, NodeFigures(nodes)))
         self._subresources = _subresources(reader, writer, PodStreams(objects, nodes), tokens)
 
     def answer(self, request: Request, target: Target, user: User) -> Handled:
@@ -48,7 +51,8 @@ class Resources:
         if target.is_served and target.subresource:
             handler = self._subresources.get((target.subresource, target.verb))
         elif target.is_served and target.verb in target.kind.verbs:
-            handler = self._verbs.get(target.verb)
+            verbs = self._metrics if target.kind.group == metrics.GROUP else self._verbs
+            handler = verbs.get(target.verb)
         if handler is None:
             raise MethodNotAllowed("the server does not allow this method on the requested resource", Details())
         return handler(request, target, user)
@@ -64,6 +68,13 @@ def _verbs(reader: Reader, watcher: Watcher, writer: Writer) -> Mapping[str, Han
         "patch": writer.patch,
         "delete": writer.delete,
         "deletecollection": writer.delete_collection,
+    }
+
+
+def _metrics(metrics: Metrics) -> Mapping[str, Handler]:
+    return {
+        "get": lambda request, target, user: metrics.get(request, target),
+        "list": lambda request, target, user: metrics.list(request, target),
     }
 
 

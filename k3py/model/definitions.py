@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 _GENERATED: Final = "k3py.model.generated"
-_OWN_SCHEMAS: Final = ("schemas_vpc_v1.json",)
+_OWN_SCHEMAS: Final = ("schemas_metrics_v1beta1.json", "schemas_vpc_v1.json")
 _REFERENCE: Final = re.compile(r"#/components/schemas/(.+)")
 
 MergeTable = dict[str, dict[str, Any]]

@@ -6,7 +6,7 @@ its columns (``api/columns``), defaults and checks (``objects/kinds``).
 
 from typing import Final
 
-from k3py.model import vpc_v1
+from k3py.model import metrics, vpc_v1
 from k3py.model.generated import (
     apps_v1,
     authentication_v1,
@@ -26,9 +26,10 @@ from k3py.model.generated import (
     scheduling_v1,
     storage_v1,
 )
-from k3py.model.registry import Kind, Registry
+from k3py.model.registry import ALL_VERBS, Kind, Registry
 
 _CREATE: Final = ("create",)
+_ONE_BY_ONE: Final = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
 _ALL: Final = ("all",)
 _POD_FIELDS: Final = (
     "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
@@ -42,7 +43,7 @@ _EVENT_FIELDS: Final = (
 
 _CORE: Final = (
     Kind(core_v1.Namespace, "namespaces", namespaced=False, short_names=["ns"], subresources=["finalize", "status"],
-         selectable=["status.phase"]),
+         selectable=["status.phase"], verbs=_ONE_BY_ONE),
     Kind(core_v1.Node, "nodes", namespaced=False, short_names=["no"], subresources=["proxy", "status"],
          selectable=["spec.unschedulable"]),
     Kind(core_v1.Pod, "pods", short_names=["po"], categories=_ALL, keep_generation=True,
@@ -121,6 +122,11 @@ _REVIEWS: Final = (
          verbs=_CREATE),
 )  # fmt: skip
 
+_METRICS: Final = (
+    Kind(metrics.NodeMetrics, "nodes", namespaced=False, stored=False, verbs=("get", "list"), nameless=True),
+    Kind(metrics.PodMetrics, "pods", stored=False, verbs=("get", "list"), nameless=True),
+)
+
 _VIEWS: Final = (
     Kind(autoscaling_v1.HorizontalPodAutoscaler, "horizontalpodautoscalers", short_names=["hpa"], categories=_ALL,
          subresources=["status"], stored=False, view_of=autoscaling_v2.HorizontalPodAutoscaler),
@@ -130,6 +136,6 @@ _VIEWS: Final = (
                      "reportingController", "type"]),
 )  # fmt: skip
 
-KINDS: Final = Registry(*_CORE, *_WORKLOADS, *_NETWORK, *_CLUSTER, *_REVIEWS)
+KINDS: Final = Registry(*_CORE, *_WORKLOADS, *_NETWORK, *_CLUSTER, *_REVIEWS, *_METRICS)
 VIEWS: Final = _VIEWS
 """Kinds of other versions, converted on the way in and out; to be added when they are."""

@@ -16,7 +16,8 @@ class Kind:
 
     ``selectable`` are the field selectors beyond ``metadata.name`` and ``metadata.namespace``; a record keeps their
     values in this order. ``stored`` is false for kinds that are asked, not kept (reviews, Binding), and for views.
-    A view is another version of a kind: it is kept as ``view_of`` and converted on the way in and out.
+    A view is another version of a kind: it is kept as ``view_of`` and converted on the way in and out. A ``nameless``
+    kind has no singular name, because its resource has the plural of another kind.
     """
 
     type: type[Wire]
@@ -30,6 +31,7 @@ class Kind:
     verbs: Sequence[str] = ALL_VERBS
     keep_generation: bool = False
     view_of: WireType | None = None
+    nameless: bool = False
 
     @property
     def name(self) -> str:
@@ -53,7 +55,8 @@ class Kind:
 
     @property
     def singular(self) -> str:
-        return self.name.lower()
+        """``deployment``; empty for a nameless kind."""
+        return "" if self.nameless else self.name.lower()
 
     @property
     def definition(self) -> str:
@@ -112,6 +115,6 @@ class Registry:
         for kind in sorted(self._kinds, key=lambda each: not each.stored):
             if group and not f"{kind.version}.{kind.group}".endswith(group) and kind.group != group:
                 continue
-            if plain in (kind.plural, kind.singular, *kind.short_names):
+            if plain in (kind.plural, kind.name.lower(), *kind.short_names):
                 return kind
         return None

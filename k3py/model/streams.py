@@ -4,8 +4,9 @@ A stream is opened with a ``StreamRequest``; after it both ends send *messages* 
 Kubernetes' ``v5.channel.k8s.io`` protocol, so the API passes them on unopened. Who carries them (the tunnel, a fake in
 a test) does not matter here: ``MessageStream`` is the port.
 
-Which channels are used: exec and attach all of them; logs send the text on STDOUT; port-forward sends the client's
-bytes on STDIN and the pod's on STDOUT. The node ends every stream with one Status on STATUS and then closes it.
+Which channels are used: exec and attach all of them; logs and node statistics send their text on STDOUT; port-forward
+sends the client's bytes on STDIN and the pod's on STDOUT. The node ends every stream with one Status on STATUS and
+then closes it.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -73,7 +74,15 @@ class PortForward(_Request, frozen=True, kw_only=True, tag="portForward"):
     port: int
 
 
-StreamRequest = Exec | Attach | Logs | PortForward
+class NodeStats(_Request, frozen=True, kw_only=True, tag="nodeStats"):
+    """What the node and all its containers use now; no pod is named. The answer is JSON (``usage``) on STDOUT."""
+
+    namespace: str = ""
+    pod: str = ""
+    uid: str = ""
+
+
+StreamRequest = Exec | Attach | Logs | PortForward | NodeStats
 
 _decoder: Final = msgspec.json.Decoder(StreamRequest)
 

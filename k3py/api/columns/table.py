@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from k3py.api.columns import cluster, config, pods, vpc, workloads
+from k3py.api.columns import autoscaling, batch, cluster, config, metrics, pods, vpc, workloads
 from k3py.api.columns.column import AGE, NAME, Columns, only_name_and_age
 from k3py.model import codec
 from k3py.model.generated import meta_v1
@@ -14,8 +14,11 @@ from k3py.model.struct import Wire
 from k3py.store.records import Record
 
 COLUMNS: Mapping[type[Wire], Columns] = {
+    **autoscaling.COLUMNS,
+    **batch.COLUMNS,
     **cluster.COLUMNS,
     **config.COLUMNS,
+    **metrics.COLUMNS,
     **pods.COLUMNS,
     **vpc.COLUMNS,
     **workloads.COLUMNS,
