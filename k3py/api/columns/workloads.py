@@ -1,17 +1,43 @@
-"""Deployments and ReplicaSets."""
+"""Deployments, ReplicaSets, StatefulSets, DaemonSets and their revisions.
+
+Names, order and cells are those of Kubernetes' ``pkg/printers/internalversion``.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from k3py.api.columns.column import AGE, NAME, Column, Columns, age, containers_and_images, selector_text
-from k3py.model.generated import apps_v1
+from k3py.api.columns.column import (
+    AGE,
+    NAME,
+    NONE,
+    Column,
+    Columns,
+    age,
+    containers_and_images,
+    label_map,
+    selector_text,
+)
+from k3py.api.columns.described import meaning
+from k3py.model.generated import apps_v1, core_v1, meta_v1
 from k3py.model.struct import Wire
 
-_WIDE = (
-    Column("Containers", priority=1, description="Names of the containers in the template."),
-    Column("Images", priority=1, description="Images of the containers in the template."),
-    Column("Selector", priority=1, description="Which pods it counts as its own."),
-)
+CONTAINERS = Column("Containers", priority=1, description="Names of each container in the template.")
+IMAGES = Column("Images", priority=1, description="Images referenced by each container in the template.")
+READY = Column("Ready", description="Number of the pod with ready state")
+
+
+def selector_column(kind: type[Wire]) -> Column:
+    """Which pods a kind counts as its own; ``kind`` is the Struct class of its spec."""
+    return Column("Selector", priority=1, description=meaning(kind, "selector"))
+
+
+def controller_text(metadata: meta_v1.ObjectMeta) -> str:
+    """The controlling owner as ``statefulset.apps/name``; ``<none>`` without one."""
+    for owner in metadata.owner_references:
+        if owner.controller:
+            group = owner.api_version.rpartition("/")[0]
+            return f"{owner.kind.lower()}{'.' if group else ''}{group}/{owner.name}"
+    return NONE
 
 
 def _deployment(deployment: apps_v1.Deployment, now: float) -> list[Any]:
@@ -39,30 +65,97 @@ def _replica_set(replica_set: apps_v1.ReplicaSet, now: float) -> list[Any]:
     ]
 
 
+def _stateful_set(stateful_set: apps_v1.StatefulSet, now: float) -> list[Any]:
+    return [
+        stateful_set.metadata.name,
+        f"{stateful_set.status.ready_replicas}/{stateful_set.spec.replicas or 0}",
+        age(stateful_set.metadata, now),
+        *containers_and_images(stateful_set.spec.template),
+    ]
+
+
+def _daemon_set(daemon_set: apps_v1.DaemonSet, now: float) -> list[Any]:
+    status = daemon_set.status
+    return [
+        daemon_set.metadata.name,
+        status.desired_number_scheduled,
+        status.current_number_scheduled,
+        status.number_ready,
+        status.updated_number_scheduled,
+        status.number_available,
+        label_map(daemon_set.spec.template.spec.node_selector),
+        age(daemon_set.metadata, now),
+        *containers_and_images(daemon_set.spec.template),
+        selector_text(daemon_set.spec.selector),
+    ]
+
+
+def _revision(revision: apps_v1.ControllerRevision, now: float) -> list[Any]:
+    return [
+        revision.metadata.name,
+        controller_text(revision.metadata),
+        revision.revision,
+        age(revision.metadata, now),
+    ]
+
+
 DEPLOYMENTS = Columns(
     (
         NAME,
-        Column("Ready", description="Pods that are ready, of those wanted."),
-        Column("Up-to-date", description="Pods of the current template."),
-        Column("Available", description="Pods that have been ready for minReadySeconds."),
+        READY,
+        Column("Up-to-date", description=meaning(apps_v1.DeploymentStatus, "updatedReplicas")),
+        Column("Available", description=meaning(apps_v1.DeploymentStatus, "availableReplicas")),
         AGE,
-        *_WIDE,
+        CONTAINERS,
+        IMAGES,
+        selector_column(apps_v1.DeploymentSpec),
     ),
     _deployment,
 )
 REPLICA_SETS = Columns(
     (
         NAME,
-        Column("Desired", "integer", description="Pods wanted."),
-        Column("Current", "integer", description="Pods there are."),
-        Column("Ready", "integer", description="Pods that are ready."),
+        Column("Desired", "integer", description=meaning(apps_v1.ReplicaSetSpec, "replicas")),
+        Column("Current", "integer", description=meaning(apps_v1.ReplicaSetStatus, "replicas")),
+        Column("Ready", "integer", description=meaning(apps_v1.ReplicaSetStatus, "readyReplicas")),
         AGE,
-        *_WIDE,
+        CONTAINERS,
+        IMAGES,
+        selector_column(apps_v1.ReplicaSetSpec),
     ),
     _replica_set,
+)
+STATEFUL_SETS = Columns((NAME, READY, AGE, CONTAINERS, IMAGES), _stateful_set)
+DAEMON_SETS = Columns(
+    (
+        NAME,
+        Column("Desired", "integer", description=meaning(apps_v1.DaemonSetStatus, "desiredNumberScheduled")),
+        Column("Current", "integer", description=meaning(apps_v1.DaemonSetStatus, "currentNumberScheduled")),
+        Column("Ready", "integer", description=meaning(apps_v1.DaemonSetStatus, "numberReady")),
+        Column("Up-to-date", "integer", description=meaning(apps_v1.DaemonSetStatus, "updatedNumberScheduled")),
+        Column("Available", "integer", description=meaning(apps_v1.DaemonSetStatus, "numberAvailable")),
+        Column("Node Selector", description=meaning(core_v1.PodSpec, "nodeSelector")),
+        AGE,
+        CONTAINERS,
+        IMAGES,
+        selector_column(apps_v1.DaemonSetSpec),
+    ),
+    _daemon_set,
+)
+REVISIONS = Columns(
+    (
+        NAME,
+        Column("Controller", description="Controller of the object"),
+        Column("Revision", description=meaning(apps_v1.ControllerRevision, "revision")),
+        AGE,
+    ),
+    _revision,
 )
 
 COLUMNS: Mapping[type[Wire], Columns] = {
     apps_v1.Deployment: DEPLOYMENTS,
     apps_v1.ReplicaSet: REPLICA_SETS,
+    apps_v1.StatefulSet: STATEFUL_SETS,
+    apps_v1.DaemonSet: DAEMON_SETS,
+    apps_v1.ControllerRevision: REVISIONS,
 }
