@@ -1,8 +1,13 @@
-"""Selectors over records and changes: what leaves a selection is DELETED, what enters it ADDED."""
+"""Selectors over records and changes: what leaves a selection is DELETED, what enters it ADDED.
+
+Who watches a selection is told of what left it as it last was in there, at the revision of the change, as
+kube-apiserver does: a client that keeps objects by label finds it where it put it.
+"""
 
 from collections.abc import Sequence
 
 from k3py.model.selectors import FieldSelector, Selector
+from k3py.objects.encoding import tombstone
 from k3py.store.records import Change, Changes, ChangeType, Header, Record
 from k3py.store.watches import Deliver
 
@@ -25,7 +30,7 @@ class Selected:
             return False
         return self._labels is None or self._labels.matches(record.labels)
 
-    def had(self, record: Record, previous: Header) -> bool:
+    def had(self, record: Record, previous: Record | Header) -> bool:
         """Whether the record was selected when it had this header."""
         if self._fields is not None and not self._fields.matches(record.name, record.namespace, previous.fields):
             return False
@@ -42,7 +47,7 @@ class Selected:
             return change if change.type is ChangeType.MODIFIED else Change(ChangeType.MODIFIED, record, previous)
         if after:
             return change if change.type is ChangeType.ADDED else Change(ChangeType.ADDED, record, previous)
-        return Change(ChangeType.DELETED, record, previous) if before else None
+        return _left(record, previous) if before else None
 
     def filtered(self, deliver: Deliver) -> Deliver:
         """A listener that hears only what is selected."""
@@ -53,3 +58,15 @@ class Selected:
                 deliver(seen)
 
         return selected
+
+
+def _left(record: Record, previous: Record | Header | None) -> Change:
+    """The change by which an object leaves a selection. Its last bytes in there are unknown only when the change was
+    made before the server was started and they had been trimmed: then the new ones are told."""
+    if not isinstance(previous, Record):
+        return Change(ChangeType.DELETED, record, previous)
+    last = Record(
+        record.collection, record.namespace, record.name, record.revision, record.uid,
+        tombstone(previous.raw, record.revision), previous.labels, previous.fields,
+    )  # fmt: skip
+    return Change(ChangeType.DELETED, last, previous)

@@ -19,8 +19,8 @@ class Limits:
         open_seconds_max: opening and fencing that takes longer has failed; a bucket with much to replay takes seconds.
         batch_window_seconds: how long to collect before a batch is written. None is needed where a write is cheap;
             on a bucket, where each write is paid for, 20 to 50 ms.
-        snapshots: listings kept for clients that page through them.
-        snapshot_seconds: how long such a listing is kept (as long as kube-apiserver keeps etcd's history).
+        snapshots: listings of earlier revisions kept for clients that page through them. Each is a row of references
+            (8 bytes per object); the objects in it are current or held by the collection's ring anyway.
         expiry_batch: records that expire in one step.
     """
 
@@ -33,7 +33,6 @@ class Limits:
     open_seconds_max: float = 60.0
     batch_window_seconds: float = 0.0
     snapshots: int = 16
-    snapshot_seconds: float = 300.0
     expiry_batch: int = 500
 
     def __post_init__(self) -> None:

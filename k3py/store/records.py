@@ -95,10 +95,6 @@ class Record:
         self.fields = fields
         self.cached: Any = None
 
-    def header(self) -> Header:
-        """The part that selectors see."""
-        return Header(self.revision, self.labels, self.fields)
-
     def __repr__(self) -> str:
         return f"Record({self.collection} {self.namespace}/{self.name} @{self.revision})"
 
@@ -128,12 +124,13 @@ class Change:
     """One durable change.
 
     ``record`` is the object after the change; for DELETED the last object, re-encoded with the deletion's revision.
-    ``previous`` is the header before (None for ADDED), so that a selector can tell leaving from entering.
+    ``previous`` is the record before (None for ADDED), so that a selector can tell leaving from entering and the state
+    before can be told; its header alone when the change was read from a log that no longer has the bytes.
     """
 
     __slots__ = ("_frame", "previous", "record", "type")
 
-    def __init__(self, kind: ChangeType, record: Record, previous: Header | None) -> None:
+    def __init__(self, kind: ChangeType, record: Record, previous: Record | Header | None) -> None:
         self.type = kind
         self.record = record
         self.previous = previous

@@ -1,12 +1,13 @@
 """Reading a log back into memory."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from k3py.store.errors import Corrupt
 from k3py.store.keys import CEILING, CHANGES, FLOORS, FORMAT, META, REGISTRY
 from k3py.store.log import Log
-from k3py.store.records import Change, Record
+from k3py.store.records import Change, Header, Record
 from k3py.store.rows import StoredChange, read_change, read_number, read_record
 from k3py.store.sealing import Sealer
 
@@ -71,7 +72,7 @@ def resolve_changes(past: Past) -> tuple[list[Change], int]:
     """The changes with their bytes put back, and the revision after which they are complete.
 
     A change's bytes are its own (a deletion), or those of the record that still is at that revision, or they travel
-    with the later change that displaced them.
+    with the later change that displaced them. The record before a change is put back where its bytes are known.
     """
     current = {record.revision: record for record, _ in past.records}
     displaced = {
@@ -81,6 +82,7 @@ def resolve_changes(past: Past) -> tuple[list[Change], int]:
     }
     floor = past.floor
     changes: list[Change] = []
+    records: dict[int, Record] = {}
     for stored in past.changes:
         change, revision = stored.change, stored.change.revision
         if revision in current:
@@ -94,4 +96,20 @@ def resolve_changes(past: Past) -> tuple[list[Change], int]:
                 continue
             change.record.raw = raw
         changes.append(change)
+        change.previous = _record_before(stored, records)
+        records[revision] = change.record
     return changes, floor
+
+
+def _record_before(stored: StoredChange, known: Mapping[int, Record]) -> Record | Header | None:
+    record, header = stored.change.record, stored.change.previous
+    if header is None:
+        return None
+    raw = stored.displaced
+    if header.revision in known:
+        return known[header.revision]
+    if raw is None:
+        return header
+    return Record(
+        record.collection, record.namespace, record.name, header.revision, record.uid, raw, header.labels, header.fields
+    )

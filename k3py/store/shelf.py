@@ -6,6 +6,7 @@ Nothing here waits. Readers see committed records only; pending ones are seen by
 from collections.abc import Iterator, Sequence
 
 from k3py.store.collections import Collection
+from k3py.store.errors import TooOld
 from k3py.store.records import Change, Changes, ChangeType, Listing, Record
 from k3py.store.ring import Ring
 from k3py.store.tail import Tail
@@ -115,6 +116,17 @@ class Shelf:
         if listing is None:
             listing = self._listings[namespace] = self._build_listing(namespace)
         return listing
+
+    def since(self, namespace: str | None, revision: int) -> Sequence[Change]:
+        """The changes after ``revision``, of one namespace or of all (None), oldest first.
+
+        Raises:
+            TooOld: some of them are no longer kept.
+        """
+        if revision < self.volatile_floor and self.may_be_volatile(namespace):
+            raise TooOld(f"too old resource version: {revision} ({self.volatile_floor})")
+        changes = self.ring.since(revision)
+        return changes if namespace is None else [each for each in changes if each.record.namespace == namespace]
 
     def publish(self, changes: Sequence[Change]) -> None:
         """Deliver the changes of a batch, which all are applied, to those who watch."""

@@ -1,4 +1,8 @@
-"""Listings kept for clients that page through them with ``continue``: few, and not for long."""
+"""Listings of earlier revisions, kept for clients that page through them with ``continue``: few, and none that the
+collection's ring could not make again.
+
+So they hold no object that is neither current nor held by the ring, whose bound is theirs too.
+"""
 
 from collections import OrderedDict
 
@@ -9,29 +13,30 @@ SnapshotKey = tuple[str, str | None, int]
 
 
 class Snapshots:
-    """Recent listings by revision; the least recently used one goes first."""
+    """Listings by revision; the least recently used one goes first."""
 
-    def __init__(self, count_max: int, age_seconds_max: float) -> None:
+    def __init__(self, count_max: int) -> None:
         self._count_max = count_max
-        self._age_seconds_max = age_seconds_max
-        self._kept: OrderedDict[SnapshotKey, tuple[float, Listing]] = OrderedDict()
+        self._kept: OrderedDict[SnapshotKey, Listing] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def keep(self, key: SnapshotKey, listing: Listing, now: float) -> None:
-        """Keep a listing from ``now`` (monotonic seconds) on."""
-        self._kept[key] = (now, listing)
+    def keep(self, key: SnapshotKey, listing: Listing) -> None:
+        """Keep a listing; the oldest goes when there are too many."""
+        self._kept[key] = listing
         self._kept.move_to_end(key)
         while len(self._kept) > self._count_max:
             self._kept.popitem(last=False)
 
-    def find(self, key: SnapshotKey, now: float) -> Listing | None:
+    def find(self, key: SnapshotKey) -> Listing | None:
         """The listing, unless it has gone."""
-        for old in [k for k, (since, _) in self._kept.items() if now - since > self._age_seconds_max]:
-            del self._kept[old]
         found = self._kept.get(key)
-        if found is None:
-            return None
-        self._kept.move_to_end(key)
-        return found[1]
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def drop_before(self, collection: str, floor: int) -> None:
+        """Forget a collection's listings of revisions before ``floor``: what they hold is no longer reckoned."""
+        for key in [each for each in self._kept if each[0] == collection and each[2] < floor]:
+            del self._kept[key]

@@ -22,6 +22,7 @@ from k3py.store.errors import (
 )
 from k3py.store.expirer import Expirer
 from k3py.store.expiry import Expiry
+from k3py.store.history import listing_before
 from k3py.store.keys import FORMAT, registry_key
 from k3py.store.limits import Limits
 from k3py.store.log import Log, Puts
@@ -64,7 +65,7 @@ class Store:
         self._revisions = Revisions(self._limits.revision_chunk, 0)
         self._committer: Committer | None = None
         self._expirer = Expirer(self, clock, self._limits.expiry_batch)
-        self._snapshots = Snapshots(self._limits.snapshots, self._limits.snapshot_seconds)
+        self._snapshots = Snapshots(self._limits.snapshots)
         self._watch_count = 0
         self._tasks = Tasks(lambda name, problem: on_fatal(f"{name} failed: {problem!r}"))
 
@@ -124,6 +125,7 @@ class Store:
         for watch in tuple(shelf.watches.values()):
             watch.close()
         del self._shelves[name]
+        self._snapshots.drop_before(name, self._revision + 1)
         self._expirer.collections.pop(name, None)
         self._running().add_rows(shelf.tail.drop_all(self._revision))
 
@@ -159,23 +161,28 @@ class Store:
         return self._shelf(collection).list(namespace)
 
     def snapshot(self, collection: str, namespace: str | None) -> tuple[int, Listing]:
-        """The listing and its revision; ``list_at`` finds it again for a while, for a client that pages."""
+        """The listing and its revision, for a client that pages: ``list_at`` finds it again without making it anew."""
         listing = self.list(collection, namespace)
-        self._snapshots.keep((collection, namespace, self._revision), listing, self._clock.monotonic())
+        self._snapshots.keep((collection, namespace, self._revision), listing)
         return self._revision, listing
 
     def list_at(self, collection: str, namespace: str | None, revision: int) -> Listing:
-        """The listing as it was at ``revision``.
+        """The listing as it was at ``revision``: the current one with the changes since then taken back.
 
         Raises:
-            TooOld: it is neither the current one nor kept since a ``snapshot``.
+            TooOld: some of these changes are no longer kept, or the revision has not come yet.
         """
-        listing = self.list(collection, namespace)
-        if listing.revision <= revision <= self._revision:
+        shelf = self._shelf(collection)
+        listing = shelf.list(namespace)
+        if revision > self._revision:
+            raise TooOld(f"resource version {revision} has not come yet, current: {self._revision}")
+        if listing.revision <= revision:
             return listing
-        kept = self._snapshots.find((collection, namespace, revision), self._clock.monotonic())
+        key = (collection, namespace, revision)
+        kept = self._snapshots.find(key)
         if kept is None:
-            raise TooOld(f"the listing of {collection} at resource version {revision} is no longer kept")
+            kept = listing_before(listing, shelf.since(namespace, revision))
+            self._snapshots.keep(key, kept)
         return kept
 
     def watch(self, collection: str, namespace: str | None, since: int | None, deliver: Deliver) -> Watch:
@@ -189,20 +196,15 @@ class Store:
             TooOld: some of the changes are no longer kept: list again.
         """
         shelf = self._shelf(collection)
-        past: Sequence[Change] = ()
-        if since is not None:
-            if since < shelf.volatile_floor and shelf.may_be_volatile(namespace):
-                raise TooOld(f"too old resource version: {since} ({shelf.volatile_floor})")
-            past = shelf.ring.since(since)
+        past: Sequence[Change] = () if since is None else shelf.since(namespace, since)
         self._watch_count += 1
         number = self._watch_count
         position = self._revision if since is None else max(since, self._revision)
         forget = shelf.watches.pop
         watch = Watch(number, namespace, position, deliver, lambda n: forget(n, None))
         shelf.watches[number] = watch
-        seen = Changes(c for c in past if namespace is None or c.record.namespace == namespace)
-        if seen:
-            watch.replay(seen)
+        if past:
+            watch.replay(Changes(past))
         return watch
 
     # --- writes ---
@@ -330,7 +332,6 @@ class Store:
     def _encode(self, operation: Operation, latest: Record | None) -> Change:
         revision = self._revisions.next
         collection, namespace, name = operation.collection, share(operation.namespace), operation.name
-        previous = None if latest is None else latest.header()
         if isinstance(operation, Delete):
             assert latest is not None
             kind, raw = ChangeType.DELETED, operation.encode_tombstone(revision)
@@ -342,7 +343,7 @@ class Store:
             record = Record(collection, namespace, name, revision, encoded.uid, encoded.raw, labels, fields)
         assert self._revisions.next == revision, "encode wrote to the store"
         self._revisions.give()
-        return Change(kind, record, previous)
+        return Change(kind, record, latest)
 
     async def _finish(self, decided: Write | Refusal) -> Record:
         if isinstance(decided, Write):
@@ -372,6 +373,7 @@ class Store:
         if batch.writes:
             self._revision = batch.writes[-1].change.revision
         for name, changes in changed.items():
+            self._snapshots.drop_before(name, self._shelves[name].ring.floor)
             self._shelves[name].publish(changes)
 
     def _shelf(self, collection: str) -> Shelf:

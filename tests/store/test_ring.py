@@ -54,3 +54,23 @@ def test_it_is_full_exactly_at_its_bounds() -> None:
     assert (len(ring), ring.floor) == (3, 0)
     ring.append(change(4))
     assert (len(ring), ring.floor) == (3, 1)
+
+
+@given(
+    writes=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 900)), max_size=60),
+    entries_max=st.integers(1, 10),
+    bytes_max=st.integers(1, 9_000),
+)
+def test_each_record_it_holds_is_reckoned_once_those_before_a_change_too(
+    writes: list[tuple[str, int]], entries_max: int, bytes_max: int
+) -> None:
+    ring, last = Ring(entries_max, bytes_max), dict[str, Record]()
+    for number, (name, size) in enumerate(writes):
+        record = Record("pods", "x", name, number + 1, "u", b"x" * size)
+        ring.append(Change(ChangeType.MODIFIED, record, last.get(name)))
+        last[name] = record
+        kept = ring.since(ring.floor)
+        held = {each.record for each in kept} | {each.previous for each in kept if isinstance(each.previous, Record)}
+        assert ring.size_bytes == len(kept) * CHANGE_OVERHEAD_BYTES + sum(len(each.raw) for each in held)
+        assert ring.size_bytes <= bytes_max
+        assert len(kept) <= entries_max
