@@ -10,7 +10,7 @@ from k3py.model.errors import Cause, Problem, conflict, invalid, not_found
 from k3py.model.generated import core_v1
 from k3py.model.kinds import KINDS
 from k3py.model.user import User
-from k3py.model.vpc_v1 import VPC_LABEL
+from k3py.model.vpc_v1 import DEFAULT_VPC, VPC_LABEL
 from k3py.objects.admission import Admission
 from k3py.objects.changes import Replacement
 from k3py.objects.encoding import encoded
@@ -62,7 +62,7 @@ def _check_target(name: str, target: core_v1.Binding) -> None:
 def _check_vpc(pod: core_v1.Pod, target: core_v1.Binding) -> None:
     """A binding's labels become the pod's, but for the one that its place in the network hangs on."""
     wanted = target.metadata.labels.get(VPC_LABEL)
-    if wanted is not None and wanted != pod.metadata.labels.get(VPC_LABEL):
+    if wanted is not None and (wanted or DEFAULT_VPC) != (pod.metadata.labels.get(VPC_LABEL) or DEFAULT_VPC):
         cause = Cause("FieldValueInvalid", f"Invalid value: {shown(wanted)}: {IMMUTABLE}", VPC_LABEL_PATH)
         raise invalid("Binding", "", pod.metadata.name, [cause])
 

@@ -1,7 +1,8 @@
 """Who may put what into which VPC, and what the cluster's state says of VPCs and their blocks.
 
-A pod or Service is in the VPC that its label ``k3py.io/vpc`` names; one without it gets its namespace's, else
-``default``. The label stays for good: an address hangs on it. An EndpointSlice gets its Service's. Whoever names a VPC
+A pod or Service is in the VPC that its label ``k3py.io/vpc`` names; one without it gets its namespace's; without both
+it is in ``default``, and stays as the user wrote it. The label stays for good: an address hangs on it. An EndpointSlice
+gets its Service's. Whoever names a VPC
 needs the verb ``use`` on it; the one that the namespace's label names was admitted when the namespace got it.
 """
 
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from k3py.model import codec
 from k3py.model.errors import Cause, Forbidden, forbidden, invalid
-from k3py.model.generated import apps_v1, core_v1, discovery_v1
+from k3py.model.generated import apps_v1, batch_v1, core_v1, discovery_v1
 from k3py.model.kinds import KINDS
 from k3py.model.registry import Kind
 from k3py.model.selectors import from_struct
@@ -28,7 +29,15 @@ MayUse = Callable[[User, str], bool]
 VPC_LABEL_PATH: Final = f"metadata.labels[{VPC_LABEL}]"
 SERVICE_NAME_LABEL: Final = "kubernetes.io/service-name"
 _Workload = core_v1.Pod | core_v1.Service
-_Templated = apps_v1.Deployment | apps_v1.ReplicaSet
+_Templated = (
+    apps_v1.Deployment
+    | apps_v1.ReplicaSet
+    | apps_v1.StatefulSet
+    | apps_v1.DaemonSet
+    | batch_v1.Job
+    | batch_v1.CronJob
+    | core_v1.ReplicationController
+)
 
 
 def masters_may_use(user: User, vpc: str) -> bool:
@@ -105,7 +114,9 @@ class VpcAdmission:
         if not named:
             if isinstance(new, core_v1.Pod) and new.spec.host_network:
                 return  # it has its node's addresses
-            named = labels[VPC_LABEL] = own or DEFAULT_VPC
+            if own:
+                labels[VPC_LABEL] = own
+            named = own or DEFAULT_VPC
         else:
             self._check_use(kind, new, named, user, own)
         vpc = self._living(kind, new.metadata.name, named)
@@ -118,7 +129,8 @@ class VpcAdmission:
             self._check_use(kind, new, labels[VPC_LABEL], user, self._label_of(namespace))
             return
         service = self._store.latest("services", namespace, labels.get(SERVICE_NAME_LABEL, ""))
-        labels[VPC_LABEL] = (_label(service) if service else self._label_of(namespace)) or DEFAULT_VPC
+        if named := _label(service) if service else self._label_of(namespace):
+            labels[VPC_LABEL] = named
 
     def _move_slice(
         self, kind: Kind, new: discovery_v1.EndpointSlice, old: discovery_v1.EndpointSlice, user: User
@@ -126,7 +138,7 @@ class VpcAdmission:
         before, labels = old.metadata.labels.get(VPC_LABEL), new.metadata.labels
         if before and not labels.get(VPC_LABEL):
             labels[VPC_LABEL] = before
-        elif labels.get(VPC_LABEL) != before:
+        elif (labels.get(VPC_LABEL) or DEFAULT_VPC) != (before or DEFAULT_VPC):
             self._check_use(kind, new, labels.get(VPC_LABEL, ""), user, self._label_of(old.metadata.namespace))
 
     def _label_of(self, namespace: str) -> str:
@@ -242,13 +254,14 @@ def keep_label(kind: Kind, new: _Workload, old: _Workload) -> None:
     after = new.metadata.labels.get(VPC_LABEL)
     if after is None and before is not None:
         new.metadata.labels[VPC_LABEL] = before
-    elif after != before:
+    elif (after or DEFAULT_VPC) != (before or DEFAULT_VPC):
         cause = Cause("FieldValueInvalid", f"Invalid value: {shown(after)}: {IMMUTABLE}", VPC_LABEL_PATH)
         raise invalid(kind.name, kind.group, old.metadata.name, [cause])
 
 
 def _of_template(obj: _Templated) -> str:
-    template = obj.spec.template
+    spec = obj.spec.job_template.spec if isinstance(obj, batch_v1.CronJob) else obj.spec
+    template = spec.template
     return template.metadata.labels.get(VPC_LABEL, "") if template is not None else ""
 
 

@@ -88,10 +88,11 @@ def test_a_json_patch_and_an_apply() -> None:
         patch = [{"op": "add", "path": "/spec/egress", "value": "None"}]
         status, body = await world.json("PATCH", f"{VPCS}/red", patch, headers=merge("json-patch"))
         assert (status, body["spec"]["egress"]) == (200, "None")
-        status, _ = await world.json(
-            "PATCH", f"{VPCS}/red", RED, headers={"content-type": "application/apply-patch+yaml"}
-        )
-        assert status == 415
+        status, body = await world.json(
+            "PATCH", f"{VPCS}/red?fieldManager=me&force=true", RED,
+            headers={"content-type": "application/apply-patch+yaml"},
+        )  # fmt: skip
+        assert (status, body["metadata"]["managedFields"][0]["manager"]) == (200, "me")
 
     run(story)
 

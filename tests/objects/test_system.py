@@ -20,7 +20,7 @@ def test_a_cluster_begins_with_a_vpc_and_the_services_of_api_and_names():
             ("dns", 53, "UDP"),
             ("dns-tcp", 53, "TCP"),
         ]
-        assert dns["metadata"]["labels"] == {"k8s-app": "kube-dns", "k3py.io/vpc": "default"}
+        assert dns["metadata"]["labels"] == {"k8s-app": "kube-dns"}
         revision = objects.store.revision
         await ensure_system_objects(objects)
         assert objects.store.revision == revision

@@ -66,13 +66,13 @@ async def service(plain, name="s", vpc=None, **spec):
     return await plain.create("Service", metadata={"name": name, "labels": labels}, spec={**SERVICE, **spec})
 
 
-def test_the_label_comes_from_the_namespace_or_is_default():
+def test_the_label_comes_from_the_namespace_and_none_is_default():
     async def story(plain):
-        assert await pod(plain) == "default"
+        assert await pod(plain) is None
         assert await pod(in_(plain, "reds")) == "red"
-        assert (await service(plain))["metadata"]["labels"] == {VPC_LABEL: "default"}
+        assert "labels" not in (await service(plain))["metadata"]
         assert (await service(in_(plain, "reds")))["metadata"]["labels"] == {VPC_LABEL: "red"}
-        assert await pod(in_(plain, "greens"), "a") == "default"
+        assert await pod(in_(plain, "greens"), "a") is None
         assert await pod(in_(plain, "greens"), "b", "green") == "green"
         assert await pod(in_(plain, "reds"), "host", hostNetwork=True) is None
 
@@ -151,8 +151,9 @@ def test_a_workload_stays_in_its_vpc():
                 await plain.patch(kind, name, {"metadata": {"labels": {VPC_LABEL: "red"}}})
             with pytest.raises(errors.Invalid, match="field is immutable"):
                 await plain.patch(kind, name, {"metadata": {"labels": {VPC_LABEL: "red"}}}, subresource="status")
+            said = await plain.patch(kind, name, {"metadata": {"labels": {VPC_LABEL: "default"}}})
             kept = await plain.patch(kind, name, {"metadata": {"labels": {VPC_LABEL: None}}})
-            assert kept["metadata"]["labels"] == {VPC_LABEL: "default"}
+            assert said["metadata"]["labels"] == kept["metadata"]["labels"] == {VPC_LABEL: "default"}
 
     tell(story)
 
@@ -303,6 +304,6 @@ def test_slices_made_by_hand_are_for_their_services_vpc():
         with pytest.raises(errors.Forbidden, match="cannot use"):
             await jane.create("EndpointSlice", **body("b", **{VPC_LABEL: "red"}))
         other = await greens.create("EndpointSlice", **body("c"))
-        assert other["metadata"]["labels"][VPC_LABEL] == "default"
+        assert "labels" not in other["metadata"]
 
     tell(story)

@@ -92,7 +92,7 @@ def _vpcs(cluster: "ClusterWorld") -> list[str]:
         name, status = each["metadata"]["name"], each.get("status", {})
         if (status.get("phase"), bool(status.get("vpcID"))) != ("Active", True):
             wrong.append(f"VPC {name} is {status or 'without status'}")
-        inside = [pod for pod in pods if pod["metadata"]["labels"]["k3py.io/vpc"] == name]
+        inside = [pod for pod in pods if pod["metadata"].get("labels", {}).get("k3py.io/vpc", "default") == name]
         if status.get("allocated", 0) != len(inside):
             wrong.append(f"VPC {name} counts {status.get('allocated', 0)} pods of {len(inside)}")
     return wrong
