@@ -167,9 +167,11 @@ class Agent:
         for worker in self.pods.workers.values():
             record = worker.record
             used |= {each.image_id for each in record.containers.values() if each.image_id}
-            for container in (*record.pod.spec.init_containers, *record.pod.spec.containers):
+            spec = record.pod.spec
+            every = (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)
+            for image in [each.image for each in every]:
                 try:
-                    used.add(str(parse_reference(container.image)))
+                    used.add(str(parse_reference(image)))
                 except ValueError:
                     continue
         return used

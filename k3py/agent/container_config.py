@@ -51,8 +51,9 @@ def container_config(
     mounts: Sequence[Mount],
     files: HostFiles,
     settings: Settings,
+    process_namespace_of: str = "",
 ) -> ContainerConfig:
-    """The whole configuration.
+    """The whole configuration. ``process_namespace_of`` is the id of the container whose processes it is to see.
 
     Raises:
         ConfigProblem: the pod asks for what image, cluster or node do not have.
@@ -85,6 +86,7 @@ def container_config(
         masked_paths=() if unmasked else None,
         readonly_paths=() if unmasked else None,
         oom_score_adj=oom_score_adj(pod, container, settings.memory_capacity_bytes),
+        process_namespace_of=process_namespace_of,
         stop_signal=stop_signal(container, image.config.stop_signal),
     )
 

@@ -228,7 +228,7 @@ def references(pod: Pod) -> tuple[set[str], set[str]]:
     """Names of the ConfigMaps and of the Secrets that containers' environments and volumes speak of."""
     config_maps: set[str] = set()
     secrets: set[str] = set()
-    for container in (*pod.spec.init_containers, *pod.spec.containers):
+    for container in (*pod.spec.init_containers, *pod.spec.containers, *pod.spec.ephemeral_containers):
         for source in container.env_from:
             if source.config_map_ref:
                 config_maps.add(source.config_map_ref.name)

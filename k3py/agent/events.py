@@ -121,5 +121,9 @@ class EventRecorder:
 def _field_path(pod: Pod, container: str) -> str:
     if not container:
         return ""
-    init = any(each.name == container for each in pod.spec.init_containers)
-    return f"spec.{'initContainers' if init else 'containers'}{{{container}}}"
+    field = "containers"
+    if any(each.name == container for each in pod.spec.init_containers):
+        field = "initContainers"
+    elif any(each.name == container for each in pod.spec.ephemeral_containers):
+        field = "ephemeralContainers"
+    return f"spec.{field}{{{container}}}"

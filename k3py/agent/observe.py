@@ -127,9 +127,11 @@ def restore(record: PodRecord, seen: SandboxStatus) -> None:
 
     Hooks count as done and probes as passed until they say otherwise, as the server last heard.
     """
+    # An ephemeral container that was not taken up would be started a second time.
     said = (*record.pod.status.init_container_statuses, *record.pod.status.container_statuses)
     ready = {each.name for each in said if each.ready}
     names = {container.name for container, _ in all_containers(record.pod.spec)}
+    names |= {each.name for each in record.pod.spec.ephemeral_containers}
     for status in sorted(seen.containers, key=lambda each: each.attempt):
         if status.name in names:
             known = record.touch(status.name)

@@ -24,6 +24,7 @@ from k3py.agent.actions import (
     StopContainer,
     StopSandbox,
 )
+from k3py.agent.ephemeral import ephemeral_containers
 from k3py.agent.observe import attempt_seen, ended_for_good, is_half_made, is_running, startup_done
 from k3py.agent.pod_states import PodEvent, PodState
 from k3py.agent.record import PULL_ERROR_SHOWN_SECONDS, ContainerRecord, HookState, PodRecord, Trouble
@@ -161,6 +162,9 @@ class _Planner:
     def containers(self) -> Iterator[Action]:
         spec = self.record.pod.spec
         yield from self.remove_dead()
+        for each in ephemeral_containers(spec):
+            if not ended_for_good(self.record, each, init=False):
+                yield from self.container(each, init=False)
         if self.record.state is PodState.INITIALIZING:
             for each in spec.init_containers:
                 known = self.record.container(each.name)

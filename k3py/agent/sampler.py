@@ -70,6 +70,8 @@ class Sampler:
 
     async def usage(self) -> NodeUsage:
         """What is used as of the last sample; containers that have none yet are looked at now."""
+        if self._node is None or self._node.previous is None:
+            self._sample_node()
         for _, status in list(self._running()):
             if status.id not in self._containers:
                 await self._sample(status.id)

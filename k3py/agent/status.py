@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from k3py.agent.ephemeral import ephemeral_containers
 from k3py.agent.observe import attempt_seen, is_running, startup_done
 from k3py.agent.plan import Facts
 from k3py.agent.pod_states import PodState
@@ -48,6 +49,9 @@ def pod_status(
         start_time=rfc3339(record.accepted_at),
         init_container_statuses=init,
         container_statuses=main,
+        ephemeral_container_statuses=[
+            _ephemeral(record, each, seen, facts, now) for each in ephemeral_containers(pod.spec)
+        ],
     )
     if addresses.host:
         status.host_ip = addresses.host[0]
@@ -92,6 +96,15 @@ def _container(
     if container.resources.requests or container.resources.limits:
         status.allocated_resources = container.resources.requests
         status.resources = container.resources
+    return status
+
+
+def _ephemeral(
+    record: PodRecord, container: Container, seen: SandboxStatus | None, facts: Facts, now: float
+) -> ContainerStatus:
+    """Like any other's, but that nobody asks whether it has started or is ready."""
+    status = _container(record, container, seen, facts, now, init=False)
+    status.started, status.ready = None, False
     return status
 
 

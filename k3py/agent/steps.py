@@ -17,6 +17,7 @@ from k3py.agent.actions import (
 )
 from k3py.agent.container_config import HostFiles, Settings, container_config, mount_of, volume_mounts
 from k3py.agent.environment import ConfigProblem, environment
+from k3py.agent.ephemeral import ephemeral_containers, target_id
 from k3py.agent.image_accounts import read_accounts
 from k3py.agent.memory import PodMemory
 from k3py.agent.network import Network, NetworkProblem
@@ -196,6 +197,7 @@ class Steps:
                 accounts=read_accounts(prepared.image.layers),
                 mounts=self._mounts(container, prepared),
                 files=files,
+                process_namespace_of=target_id(self._record, name, self._memory.seen),
                 settings=Settings(
                     memory_capacity_bytes=tools.node.memory_capacity_bytes,
                     seccomp_default=tools.settings.seccomp_default,
@@ -297,7 +299,10 @@ class Steps:
         return PodLogs(self._tools.places, self._pod)
 
     def container_spec(self, name: str) -> Container:
-        return next(e for e in (*self._pod.spec.init_containers, *self._pod.spec.containers) if e.name == name)
+        """Raises StopIteration when the pod has no such container."""
+        spec = self._pod.spec
+        every = (*spec.init_containers, *spec.containers, *ephemeral_containers(spec))
+        return next(each for each in every if each.name == name)
 
     def record_end(self, name: str, ended: Ended) -> None:
         """Note how an attempt ended, with the message that it left."""

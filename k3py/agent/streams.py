@@ -202,7 +202,7 @@ def _log_attempt(worker: PodWorker, request: Logs) -> int:
     """Which attempt's log is asked for (kubelet's rules and words)."""
     record, name = worker.record, request.container
     spec = record.pod.spec
-    if all(each.name != name for each in (*spec.init_containers, *spec.containers)):
+    if all(each.name != name for each in (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)):
         raise BadRequest(f"container {name} is not valid for pod {record.pod.metadata.name}")
     known = record.container(name)
     if request.previous:
@@ -214,7 +214,9 @@ def _log_attempt(worker: PodWorker, request: Logs) -> int:
     if known.previous is not None:
         return known.previous.attempt
     statuses = worker.status()
-    all_statuses = (*statuses.init_container_statuses, *statuses.container_statuses)
+    all_statuses = (
+        *statuses.init_container_statuses, *statuses.container_statuses, *statuses.ephemeral_container_statuses,
+    )  # fmt: skip
     waiting = next((each.state.waiting for each in all_statuses if each.name == name), None)
     reason = waiting.reason if waiting else "ContainerCreating"
     pod_name = record.pod.metadata.name

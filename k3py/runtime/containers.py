@@ -68,6 +68,7 @@ class Containers:
             phase=Phase.CREATING,
             tty=config.tty,
             stop_signal=config.stop_signal,
+            process_namespace_of=config.process_namespace_of,
         )
 
     async def write(self, record: ContainerRecord) -> None:

@@ -105,6 +105,10 @@ class FakeRuntime:
         sandbox = self._sandbox(pod_uid)
         if not sandbox.ready:
             raise NoSuchSandbox(f"the sandbox of pod {pod_uid} is not ready")
+        if config.process_namespace_of:
+            target = sandbox.containers.get(config.process_namespace_of)
+            if target is None or target.status.state is not ContainerState.RUNNING:
+                raise CannotStart("the target container does not run", "CreateContainerError")
         script = self._script(sandbox.config, config)
         if script.create_error:
             raise CannotStart(script.create_error, "CreateContainerError")

@@ -21,8 +21,10 @@ from k3py.runtime.cgroups import Cgroups
 from k3py.runtime.containers import Containers, command_of
 from k3py.runtime.exec import PipedExec, Session, TerminalExec, run_to_end, start_piped, start_terminal
 from k3py.runtime.exits import ExitStream, ExitWatch
+from k3py.runtime.oci_config import Shared
 from k3py.runtime.port import (
     Attachment,
+    CannotStart,
     ContainerConfig,
     ContainerState,
     ContainerStats,
@@ -37,7 +39,7 @@ from k3py.runtime.port import (
     SandboxStatus,
     WrongState,
 )
-from k3py.runtime.processes import boot_id
+from k3py.runtime.processes import boot_id, is_alive
 from k3py.runtime.records import NAME_PATTERN, ContainerRecord, Phase, Records, SandboxRecord
 from k3py.runtime.runc import RuntimeCommand, RuntimeFailed
 from k3py.runtime.sandboxes import Sandboxes
@@ -114,10 +116,32 @@ class OciRuntime:
             if not self._sandboxes.ready(record, _mountinfo()):
                 raise NoSuchSandbox(f"cannot create container {config.name}: the sandbox of pod {pod_uid} is not ready")
             shared = sandbox.shared_of(record, self._sandboxes.pins(pod_uid))
+            if config.process_namespace_of and shared.namespaces.get("pid") == "":
+                shared = self._joining(shared, pod_uid, config)
+            else:
+                config = replace(config, process_namespace_of="")
             new = self._containers.new_record(pod_uid, record.cgroup, config)
             created = await self._containers.create(new, config, shared)
+            if config.process_namespace_of:
+                await self._check_joined(created)
             self._watch.follow(created)
             return created.id
+
+    def _joining(self, shared: Shared, pod_uid: str, config: ContainerConfig) -> Shared:
+        """What a container shares that joins another's processes. Raises CannotStart when that one does not run."""
+        target = self._records.find(config.process_namespace_of)
+        if target is None or target.pod_uid != pod_uid or not is_alive(target.process):
+            message = f"cannot create container {config.name}: its target container does not run"
+            raise CannotStart(message, "CreateContainerError")
+        return replace(shared, namespaces={**shared.namespaces, "pid": f"/proc/{target.pid}/ns/pid"})
+
+    async def _check_joined(self, created: ContainerRecord) -> None:
+        """The namespace was named by a pid: had the target ended meanwhile, it might have been a stranger's."""
+        target = self._records.find(created.process_namespace_of)
+        if target is None or not is_alive(target.process):
+            await self._containers.remove(created)
+            message = f"cannot create container {created.name}: its target container has ended"
+            raise CannotStart(message, "CreateContainerError")
 
     async def start_container(self, container_id: str) -> None:
         async with self._pods.turn(self._container(container_id).pod_uid):

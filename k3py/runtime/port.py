@@ -113,7 +113,9 @@ class ContainerConfig:
     ``image_layers`` are folders, bottom to top, read only. ``log_path`` is where CRI log lines go; its folder exists
     and the file stays when the container is removed (the agent keeps logs). ``masked_paths`` and ``readonly_paths``
     of None mean the runtime's defaults; empty means none (``procMount: Unmasked``). ``privileged`` lifts capabilities,
-    seccomp, device and path restrictions. Capability names come without ``CAP_``; ``ALL`` is understood.
+    seccomp, device and path restrictions. ``process_namespace_of`` is the id of a container of the same pod whose
+    processes this one sees and shares the end of, empty for none; with a process namespace that the pod shares, or the
+    host's, it changes nothing. Capability names come without ``CAP_``; ``ALL`` is understood.
     """
 
     name: str
@@ -140,6 +142,7 @@ class ContainerConfig:
     rlimits: Sequence[Rlimit] = ()
     oom_score_adj: int = 0
     stop_signal: int = 15
+    process_namespace_of: str = ""
 
 
 class ContainerState(enum.Enum):

@@ -65,7 +65,10 @@ class SandboxRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A container. Its runtime's program and state folder are kept: another runtime would not know it."""
+    """A container. Its runtime's program and state folder are kept: another runtime would not know it.
+
+    ``process_namespace_of`` is the id of the container whose process namespace it joined, empty for none.
+    """
 
     id: str
     pod_uid: str
@@ -85,6 +88,7 @@ class ContainerRecord(msgspec.Struct, frozen=True, kw_only=True):
     pid_start_ticks: int = 0
     conmon_pid: int = 0
     conmon_start_ticks: int = 0
+    process_namespace_of: str = ""
 
     @property
     def process(self) -> Identity:

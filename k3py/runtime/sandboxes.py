@@ -148,7 +148,8 @@ class Sandboxes:
                 record = msgspec.structs.replace(record, phase=Phase.STOPPING)
                 await asyncio.to_thread(records.write_sandbox, record)
             host.step(Step.TEARDOWN_RECORDED)
-            if "pid" in record.pins:
+            joined = any(found.process_namespace_of for found in self._records.containers(pod_uid))
+            if "pid" in record.pins or joined:
                 await self._end_containers(pod_uid)
         cgroup = self._cgroup(pod_uid, record)
         if cgroup is not None:

@@ -76,6 +76,61 @@ def test_with_the_hosts_namespaces_a_container_sees_the_host(machine: Machine) -
     play(story)
 
 
+def test_a_container_joins_the_processes_of_another_and_ends_with_it(machine: Machine) -> None:
+    async def story() -> None:
+        runtime = machine.runtime()
+        await runtime.start_sandbox(machine.pod())
+        target = await run(runtime, machine.shell("sleep 301; true", "main"))
+        debugger = await run(runtime, machine.shell("sleep 302; true", "debugger", process_namespace_of=target))
+        seen = (await runtime.exec_sync(debugger, ["ps"])).stdout.decode()
+        assert "sleep 301" in seen
+        assert "sleep 302" in seen
+        assert (await runtime.exec_sync(debugger, ["ls", "/proc/1/root/"])).exit_code == 0
+        # Another one, that ends by itself, ends alone.
+        other = await run(runtime, machine.shell("exit 4", "other", process_namespace_of=target))
+        assert (await runtime.wait_exit(other)).exit_code == 4
+        await runtime.close()
+        runtime = machine.runtime()  # as after a restart of the agent
+        assert (await runtime.status(debugger)).state is ContainerState.RUNNING
+        assert (await runtime.stop_container(target, 0)).exit_code == 137
+        assert (await runtime.wait_exit(debugger)).exit_code == 137
+        with pytest.raises(CannotStart, match="target container does not run"):
+            await runtime.create_container("uid-1", machine.shell("true", "late", process_namespace_of=target))
+        await runtime.close()
+
+    play(story)
+
+
+@pytest.mark.parametrize("shared", [{"share_process_namespace": True}, {"host_pid": True}], ids=["pod", "host"])
+def test_where_all_processes_are_seen_a_target_changes_nothing(machine: Machine, shared: dict[str, bool]) -> None:
+    async def story() -> None:
+        runtime = machine.runtime()
+        await runtime.start_sandbox(machine.pod(**shared))
+        target = await run(runtime, machine.shell("sleep 301; true", "main"))
+        debugger = await run(runtime, machine.shell("sleep 302; true", "debugger", process_namespace_of=target))
+        assert (await runtime.exec_sync(debugger, ["sh", "-c", "ps | grep '[s]leep 301'"])).exit_code == 0
+        await runtime.stop_container(target, 0)
+        assert (await runtime.status(debugger)).state is ContainerState.RUNNING
+        await runtime.close()
+
+    play(story)
+
+
+def test_a_sandbox_is_removed_with_containers_that_share_processes(machine: Machine) -> None:
+    async def story() -> None:
+        runtime = machine.runtime()
+        await runtime.start_sandbox(machine.pod())
+        target = await run(runtime, machine.shell("trap '' TERM; sleep 301; true", "main"))
+        for name in ("one", "two"):
+            await run(runtime, machine.shell("sleep 302 & sleep 303; true", name, process_namespace_of=target))
+        async with asyncio.timeout(20):
+            await runtime.stop_sandbox("uid-1")
+        assert await runtime.list() == []
+        await runtime.close()
+
+    play(story)
+
+
 def test_a_shared_process_namespace_outlives_its_containers_and_buries_orphans(machine: Machine) -> None:
     async def story() -> None:
         runtime = machine.runtime()
