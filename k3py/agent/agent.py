@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from k3py.agent.configs import WatchedConfigs
+from k3py.agent.ephemeral import ephemeral_containers
 from k3py.agent.events import EventRecorder
 from k3py.agent.garbage import CollectableImages, GarbageCollector, used_percent
 from k3py.agent.handlers import Handlers
@@ -168,7 +169,7 @@ class Agent:
             record = worker.record
             used |= {each.image_id for each in record.containers.values() if each.image_id}
             spec = record.pod.spec
-            every = (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)
+            every = (*spec.init_containers, *spec.containers, *ephemeral_containers(spec))
             for image in [each.image for each in every]:
                 try:
                     used.add(str(parse_reference(image)))

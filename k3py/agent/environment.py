@@ -14,7 +14,15 @@ from typing import Final
 from k3py.agent.resources import limit, request
 from k3py.agent.token_plan import TokenResults
 from k3py.model import quantity
-from k3py.model.generated.core_v1 import ConfigMap, Container, EnvVar, Pod, ResourceFieldSelector, Secret
+from k3py.model.generated.core_v1 import (
+    ConfigMap,
+    Container,
+    EnvVar,
+    EphemeralContainer,
+    Pod,
+    ResourceFieldSelector,
+    Secret,
+)
 from k3py.model.struct import Quantity
 
 _QUOTED: Final = re.compile(r"^metadata\.(labels|annotations)\['(.+)'\]$")
@@ -228,7 +236,9 @@ def references(pod: Pod) -> tuple[set[str], set[str]]:
     """Names of the ConfigMaps and of the Secrets that containers' environments and volumes speak of."""
     config_maps: set[str] = set()
     secrets: set[str] = set()
-    for container in (*pod.spec.init_containers, *pod.spec.containers, *pod.spec.ephemeral_containers):
+    spec = pod.spec
+    every: list[Container | EphemeralContainer] = [*spec.init_containers, *spec.containers, *spec.ephemeral_containers]
+    for container in every:
         for source in container.env_from:
             if source.config_map_ref:
                 config_maps.add(source.config_map_ref.name)

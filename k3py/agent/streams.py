@@ -10,6 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final, Protocol
 
+from k3py.agent.ephemeral import ephemeral_containers
 from k3py.agent.observe import attempt_seen, is_running
 from k3py.agent.places import Places
 from k3py.agent.workers import PodWorker
@@ -202,7 +203,7 @@ def _log_attempt(worker: PodWorker, request: Logs) -> int:
     """Which attempt's log is asked for (kubelet's rules and words)."""
     record, name = worker.record, request.container
     spec = record.pod.spec
-    if all(each.name != name for each in (*spec.init_containers, *spec.containers, *spec.ephemeral_containers)):
+    if all(each.name != name for each in (*spec.init_containers, *spec.containers, *ephemeral_containers(spec))):
         raise BadRequest(f"container {name} is not valid for pod {record.pod.metadata.name}")
     known = record.container(name)
     if request.previous:

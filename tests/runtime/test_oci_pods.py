@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_a_container_joins_the_processes_of_another_and_ends_with_it(machine: Ma
 
 
 @pytest.mark.parametrize("shared", [{"share_process_namespace": True}, {"host_pid": True}], ids=["pod", "host"])
-def test_where_all_processes_are_seen_a_target_changes_nothing(machine: Machine, shared: dict[str, bool]) -> None:
+def test_where_all_processes_are_seen_a_target_changes_nothing(machine: Machine, shared: dict[str, Any]) -> None:
     async def story() -> None:
         runtime = machine.runtime()
         await runtime.start_sandbox(machine.pod(**shared))
