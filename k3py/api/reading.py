@@ -9,6 +9,7 @@ import yaml
 from k3py.api import paging
 from k3py.api.columns import table
 from k3py.api.http.messages import Request, Response
+from k3py.api.http.parts import Parts
 from k3py.api.negotiation import Form, Wanted, wanted
 from k3py.api.parameters import Query, integer, last
 from k3py.api.routing import Target
@@ -59,7 +60,7 @@ class Reader:
         form = wanted(request)
         query = request.query
         if not query and form.form is Form.OBJECT and not form.yaml:
-            return Response(200, self._whole(target))
+            return self._whole(target)
         limit = max(0, integer(query, "limit") or 0)
         token, after = last(query, "continue"), None
         _check_versions(query, bool(token), self._store.revision)
@@ -87,25 +88,16 @@ class Reader:
         except TooOld:
             raise Expired(too_old) from None
 
-    def _whole(self, target: Target) -> bytes:
-        """The plain list of everything. Its items are joined once per change of the collection."""
-        kind = target.kind
-        listing = self._store.list(collection_name(kind), target.namespace or None)
-        items = joined(listing)
-        return b'{"kind":"%bList","apiVersion":"%b","metadata":{"resourceVersion":"%d"},"items":[%b]}' % (
-            kind.name.encode(),
-            kind.api_version.encode(),
-            self._store.revision,
-            items,
-        )
+    def _whole(self, target: Target) -> Response:
+        """The plain list of everything."""
+        listing = self._store.list(collection_name(target.kind), target.namespace or None)
+        metadata = b'{"resourceVersion":"%d"}' % self._store.revision
+        return Response(parts=_list_of(target.kind, metadata, [record.raw for record in listing]))
 
 
-def joined(listing: Listing) -> bytes:
-    """The objects of a listing, separated by commas."""
-    if listing.cached is None:
-        listing.cached = b",".join([record.raw for record in listing])
-    items: bytes = listing.cached
-    return items
+def _list_of(kind: Kind, metadata: bytes, items: Sequence[bytes]) -> Parts:
+    head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":['
+    return Parts(head % (kind.name.encode(), kind.api_version.encode(), metadata), items, b"]}")
 
 
 def render_list(kind: Kind, records: Sequence[Record], metadata: dict[str, Any], form: Wanted, now: float) -> Response:
@@ -114,21 +106,13 @@ def render_list(kind: Kind, records: Sequence[Record], metadata: dict[str, Any],
     if form.form is Form.TABLE:
         rows = table.of_records(kind, records, now, form.include_object)
         body = table.table(kind, rows, metadata)
-    elif form.form is Form.PARTIAL:
-        items = b",".join([table.partial_metadata(record.raw) for record in records])
-        body = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":%b,"items":[%b]}' % (
-            head,
-            items,
-        )
+        return respond(200, body, form)
+    if form.form is Form.PARTIAL:
+        start = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":%b,"items":[' % head
+        parts = Parts(start, [table.partial_metadata(record.raw) for record in records], b"]}")
     else:
-        items = b",".join([record.raw for record in records])
-        body = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[%b]}' % (
-            kind.name.encode(),
-            kind.api_version.encode(),
-            head,
-            items,
-        )
-    return respond(200, body, form)
+        parts = _list_of(kind, head, [record.raw for record in records])
+    return respond(200, bytes(parts), form) if form.yaml else Response(parts=parts)
 
 
 def answer(

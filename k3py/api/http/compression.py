@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from k3py.api.http.messages import Request, Response
+from k3py.api.http.parts import Parts, slices_of
 
 GZIP_BYTES_MIN: Final = 128 * 1024
 _LEVEL: Final = 1
@@ -15,7 +16,7 @@ _SLICE_BYTES: Final = 256 * 1024
 
 def is_compressible(request: Request, response: Response) -> bool:
     """Whether this answer to this request is to be sent in gzip."""
-    if len(response.body) <= GZIP_BYTES_MIN or b"accept-encoding" not in request.headers:
+    if len(response.content) <= GZIP_BYTES_MIN or b"accept-encoding" not in request.headers:
         return False
     if any(name.lower() == "content-encoding" for name, _ in response.headers):
         return False
@@ -32,12 +33,11 @@ def accepts_gzip(accept_encoding: bytes) -> bool:
     return False
 
 
-def gzip_steps(body: bytes) -> Iterator[bytes]:
+def gzip_steps(body: bytes | Parts) -> Iterator[bytes]:
     """The pieces of the compressed body; each step is a short piece of work."""
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
-    view = memoryview(body)
-    for start in range(0, len(body), _SLICE_BYTES):
-        yield compressor.compress(view[start : start + _SLICE_BYTES])
+    for piece in slices_of(body, _SLICE_BYTES):
+        yield compressor.compress(piece)
     yield compressor.flush()
 
 

@@ -271,7 +271,7 @@ class Connection(asyncio.Protocol):
 
     async def _respond_compressed(self, request: Request, response: Response) -> None:
         pieces = []
-        for piece in gzip_steps(response.body):
+        for piece in gzip_steps(response.content):
             pieces.append(piece)
             await asyncio.sleep(0)
         if self._is(Phase.ANSWERING):
@@ -286,12 +286,12 @@ class Connection(asyncio.Protocol):
         except ValueError as error:
             response = failure(request, error)
             head = response.encode_head(self._extra(request, keep))
-        body = response.body
+        body = response.content
         if request.method == "HEAD" or response.status in (204, 304):
             body = b""
         if len(body) <= SLICE_BYTES:
             self._enter(Phase.IDLE, self._limits.idle_seconds)
-            self._transport.write(head + body)
+            self._transport.write(head + bytes(body))
             if not keep:
                 self._close()
             return

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from k3py.api.http.parts import Parts, slices_of
 from k3py.base.tasks import Tasks
 
 
@@ -142,24 +143,25 @@ class TakenConnection(Flow):
 class SlicedBody:
     """A large body, written slice by slice as the socket takes it, so that TLS never holds all of it twice."""
 
-    __slots__ = ("_body", "_done", "_paused", "_position", "_slice", "_transport")
+    __slots__ = ("_done", "_paused", "_slices", "_transport")
 
-    def __init__(self, transport: asyncio.Transport, body: bytes, slice_bytes: int, done: Callable[[], None]) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, body: bytes | Parts, slice_bytes: int, done: Callable[[], None]
+    ) -> None:
         self._transport = transport
-        self._body = memoryview(body)
-        self._slice = slice_bytes
-        self._position = 0
+        self._slices = slices_of(body, slice_bytes)
         self._paused = False
         self._done = done
 
     def send(self) -> None:
         """Write until the socket is full; ``done`` is called after the last slice."""
-        while not self._paused and self._position < len(self._body):
-            piece = self._body[self._position : self._position + self._slice]
-            self._position += len(piece)
-            self._transport.write(bytes(piece))
-            if self._position == len(self._body):
+        while not self._paused:
+            piece = next(self._slices, None)
+            if piece is None:
+                self._paused = True
                 self._done()
+                return
+            self._transport.write(piece)
 
     def pause(self) -> None:
         self._paused = True

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, unquote
 
+from k3py.api.http.parts import Parts
 from k3py.model.errors import BadRequest, Problem
 
 JSON: Final = "application/json"
@@ -203,9 +204,12 @@ def header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
 
 
 class Response:
-    """A whole answer. ``headers`` holds neither Content-Type nor Content-Length."""
+    """A whole answer. ``headers`` holds neither Content-Type nor Content-Length.
 
-    __slots__ = ("body", "content_type", "headers", "status")
+    A large body may be given as ``parts`` instead.
+    """
+
+    __slots__ = ("body", "content_type", "headers", "parts", "status")
 
     def __init__(
         self,
@@ -213,11 +217,18 @@ class Response:
         body: bytes = b"",
         content_type: str = JSON,
         headers: Sequence[tuple[str, str]] = (),
+        parts: Parts | None = None,
     ) -> None:
         self.status = status
         self.body = body
+        self.parts = parts
         self.content_type = content_type
         self.headers = headers
+
+    @property
+    def content(self) -> bytes | Parts:
+        """The body, in whichever form it was given."""
+        return self.body if self.parts is None else self.parts
 
     def encode_head(self, extra: bytes = b"") -> bytes:
         """Status line and header fields up to the empty line; ``extra`` are finished header lines.
@@ -230,14 +241,14 @@ class Response:
         named = header_lines(self.headers) if self.headers else b""
         return b"%b%d\r\n%b%b\r\n" % (
             _fast_prefix(self.status, self.content_type),
-            len(self.body),
+            len(self.content),
             named,
             extra,
         )
 
     def encode(self, extra: bytes = b"") -> bytes:
         """The whole answer as on the wire. Raises as ``encode_head`` does."""
-        return self.encode_head(extra) + self.body
+        return self.encode_head(extra) + bytes(self.content)
 
 
 def problem_response(problem: Problem) -> Response:

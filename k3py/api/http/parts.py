@@ -1,0 +1,52 @@
+"""A large body in pieces that are kept elsewhere anyway: it goes out slice by slice and is never one piece of memory.
+
+A list of 50,000 objects is as many references; a client that reads it slowly costs no copy of it.
+"""
+
+from collections.abc import Iterator, Sequence
+
+SEPARATOR = b","
+
+
+class Parts:
+    """``head``, then ``items`` with commas between them, then ``tail``."""
+
+    __slots__ = ("_head", "_items", "_size", "_tail")
+
+    def __init__(self, head: bytes, items: Sequence[bytes], tail: bytes) -> None:
+        self._head = head
+        self._items = items
+        self._tail = tail
+        self._size = len(head) + len(tail) + sum(map(len, items)) + max(0, len(items) - 1) * len(SEPARATOR)
+
+    def __len__(self) -> int:
+        """Bytes of the whole."""
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"%b%b%b" % (self._head, SEPARATOR.join(self._items), self._tail)
+
+    def slices(self, size: int) -> Iterator[bytes]:
+        """The body in slices of ``size`` bytes or a little more: an item is not cut."""
+        pieces, gathered = [self._head], len(self._head)
+        last = len(self._items) - 1
+        for index, item in enumerate(self._items):
+            pieces.append(item)
+            gathered += len(item) + 1
+            if index != last:
+                pieces.append(SEPARATOR)
+            if gathered >= size:
+                yield b"".join(pieces)
+                pieces, gathered = [], 0
+        pieces.append(self._tail)
+        yield b"".join(pieces)
+
+
+def slices_of(body: bytes | Parts, size: int) -> Iterator[bytes]:
+    """The slices of a body that may be one piece already."""
+    if isinstance(body, Parts):
+        yield from body.slices(size)
+        return
+    view = memoryview(body)
+    for start in range(0, len(body), size):
+        yield bytes(view[start : start + size])
