@@ -1,21 +1,26 @@
-"""Label and field selectors: the text of a request or the struct in an object, compiled to something that matches.
+"""Label selectors: the text of a request or the struct in an object, compiled to something that matches.
 
-Grammar and messages are those of the Kubernetes API (apimachinery ``pkg/labels`` and ``pkg/fields``).
+Grammar and messages are those of the Kubernetes API (apimachinery ``pkg/labels``). Field selectors, which mostly go
+along with them, can be had from here too.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from k3py.model import names
 from k3py.model.errors import BadRequest
+from k3py.model.field_selectors import REQUIREMENTS_MAX, FieldSelector, parse_fields
 from k3py.model.generated import meta_v1
 
+__all__ = [
+    "EVERYTHING", "NOTHING", "REQUIREMENTS_MAX", "FieldSelector", "LabelPairs", "Operator", "Requirement", "Selector",
+    "from_map", "from_struct", "parse_fields", "parse_labels",
+]  # fmt: skip
+
 LabelPairs = Iterable[tuple[str, str]]
-# A selector is asked of every object of a list: a bound on its terms keeps one request from asking too much.
-REQUIREMENTS_MAX: Final = 1_000
 
 
 class Operator(Enum):
@@ -279,122 +284,3 @@ def _check(wrong: Sequence[str]) -> None:
         raise ValueError(wrong[0])
     if wrong:
         raise ValueError(f"[{', '.join(wrong)}]")
-
-
-NAME_FIELD: Final = "metadata.name"
-NAMESPACE_FIELD: Final = "metadata.namespace"
-_FIELD_TERM = re.compile(r"((?:\\.|[^\\=!]|!(?!=)|\\$)*)(==|!=|=)(.*)", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class FieldRequirement:
-    """One term of a field selector; ``position`` is the field's place in the kind's ``selectable``."""
-
-    name: str
-    position: int
-    value: str
-    negated: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.name}{'!=' if self.negated else '='}{_escaped(self.value)}"
-
-
-_NAME_POSITION: Final = -2
-_NAMESPACE_POSITION: Final = -1
-
-
-@dataclass(frozen=True, slots=True)
-class FieldSelector:
-    """All requirements must match; without any it matches everything."""
-
-    requirements: tuple[FieldRequirement, ...] = field(default=())
-
-    def matches(self, name: str, namespace: str, fields: Sequence[str]) -> bool:
-        """Whether the object is selected; ``fields`` are the values of the kind's ``selectable``, in its order."""
-        for each in self.requirements:
-            if each.position == _NAME_POSITION:
-                value = name
-            elif each.position == _NAMESPACE_POSITION:
-                value = namespace
-            else:
-                value = fields[each.position]
-            if (value == each.value) is each.negated:
-                return False
-        return True
-
-    def exact_name(self) -> str | None:
-        """The one name that can match, when the selector says ``metadata.name=...``: then a list is a lookup."""
-        for each in self.requirements:
-            if each.position == _NAME_POSITION and not each.negated:
-                return each.value
-        return None
-
-    def __str__(self) -> str:
-        return ",".join(str(requirement) for requirement in self.requirements)
-
-
-def parse_fields(text: str, supported: Sequence[str]) -> FieldSelector:
-    """A selector as requests write it: ``spec.nodeName=n1,status.phase!=Running``.
-
-    ``supported`` is the kind's ``selectable``; name and namespace are always known.
-
-    Raises:
-        BadRequest: the text is no selector, or names a field that the kind does not offer.
-    """
-    requirements = []
-    for term in _split_terms(text):
-        found = _FIELD_TERM.fullmatch(term)
-        if found is None:
-            raise BadRequest(f"invalid selector: '{text}'; can't understand '{term}'")
-        name, operator, value = found[1], found[2], _unescaped(found[3])
-        requirements.append(FieldRequirement(name, _position(name, supported), value, operator == "!="))
-    if len(requirements) > REQUIREMENTS_MAX:
-        raise BadRequest(f"field selector has more than {REQUIREMENTS_MAX} requirements")
-    return FieldSelector(tuple(requirements))
-
-
-def _position(name: str, supported: Sequence[str]) -> int:
-    if name == NAME_FIELD:
-        return _NAME_POSITION
-    if name == NAMESPACE_FIELD:
-        return _NAMESPACE_POSITION
-    if name in supported:
-        return list(supported).index(name)
-    if supported:
-        raise BadRequest(f"field label not supported: {name}")
-    raise BadRequest(f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"')
-
-
-def _split_terms(text: str) -> list[str]:
-    """At commas that no backslash hides; empty terms say nothing."""
-    terms, start, escaped = [], 0, False
-    for index, character in enumerate(text):
-        if escaped:
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif character == ",":
-            terms.append(text[start:index])
-            start = index + 1
-    return [term for term in [*terms, text[start:]] if term]
-
-
-def _unescaped(value: str) -> str:
-    if "\\" not in value and "=" not in value:
-        return value
-    result, characters = [], iter(value)
-    for character in characters:
-        if character == "\\":
-            following = next(characters, "")
-            if following not in ("\\", ",", "="):
-                raise BadRequest(f"invalid field selector: invalid escape sequence: \\{following}")
-            result.append(following)
-        elif character == "=":
-            raise BadRequest("invalid field selector: unescaped character in value: =")
-        else:
-            result.append(character)
-    return "".join(result)
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=")

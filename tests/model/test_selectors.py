@@ -2,8 +2,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from k3py.model import field_selectors as selectors_of_fields
 from k3py.model import selectors
 from k3py.model.errors import BadRequest
+from k3py.model.field_selectors import FieldLabels
 from k3py.model.generated import meta_v1
 
 WEB = {"app": "web", "tier": "front", "weight": "7"}
@@ -132,3 +134,28 @@ def test_any_text_is_a_selector_or_a_bad_request(text):
         except BadRequest:
             continue
         assert parse(str(selector)) == selector
+
+
+def test_a_kind_says_which_fields_it_knows():
+    pods = FieldLabels(FIELDS, aliases={"spec.host": "spec.nodeName"}, unset=frozenset(["status.podIPs"]))
+    terms = selectors_of_fields.parse_field_terms("status.podIPs=1.2.3.4,spec.host=n1")
+    assert not selectors_of_fields.field_selector(terms, pods).matches("a", "ns", ("n1", "Pending"))
+    assert selectors_of_fields.field_selector(terms[:1], pods).matches("a", "ns", ("n1", "Pending"))
+    nodes, classes = FieldLabels(["spec.unschedulable"], namespaced=False), FieldLabels(namespaced=False)
+    with pytest.raises(BadRequest, match="field label not supported: metadata[.]namespace"):
+        nodes.position("metadata.namespace")
+    assert classes.position("metadata.namespace") == -1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a=b=c", "invalid field selector: unescaped character in value: 61"),
+        ("a=b\\", "invalid field selector: invalid escape sequence: \\"),
+        ("b,a", "invalid selector: 'b,a'; can't understand 'a'"),
+    ],
+)
+def test_terms_are_refused_in_their_order_by_name(text, message):
+    with pytest.raises(BadRequest) as caught:
+        selectors_of_fields.parse_field_terms(text)
+    assert caught.value.message == message
