@@ -74,12 +74,32 @@ def _cleaned(kind: Any, value: Any, path: str, unknown: list[str] | None) -> Any
             return _cleaned_struct(kind, value, path, unknown)
         if get_origin(kind) is dict:
             element = get_args(kind)[1]
-            return {k: _cleaned(element, v, f"{path}.{k}", unknown) for k, v in value.items() if v is not None}
+            return {
+                k: _zero(element) if v is None else _cleaned(element, v, f"{path}.{k}", unknown)
+                for k, v in value.items()
+            }
         return value
     if isinstance(value, list) and get_origin(kind) is list:
         element = get_args(kind)[0]
-        return [_cleaned(element, each, f"{path}[{index}]", unknown) for index, each in enumerate(value)]
+        return [
+            _zero(element) if each is None else _cleaned(element, each, f"{path}[{index}]", unknown)
+            for index, each in enumerate(value)
+        ]
     return value
+
+
+def _zero(kind: Any) -> Any:
+    """What Go makes of a ``null`` among the values of a map or a list: the type's zero value."""
+    kind = _without_none(kind)
+    if kind is Any:
+        return None
+    if (isinstance(kind, type) and issubclass(kind, Wire)) or get_origin(kind) is dict:
+        return {}
+    if get_origin(kind) is list:
+        return []
+    if get_args(kind):  # a quantity, or a number or a text
+        return "0" if float in get_args(kind) else 0
+    return {str: "", bool: False, float: 0.0}.get(kind, 0)
 
 
 def _cleaned_struct(kind: type[Wire], value: dict[str, Any], path: str, unknown: list[str] | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ again as JSON. Field numbers come from the generated table. Sources: the protobu
 
 import base64
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -30,8 +30,10 @@ Values = dict[int, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
-    """How a field of a message is read. ``name`` is empty for a struct that is inlined."""
+class GoField:
+    """A field as Go declares it. ``name`` is the JSON name, empty for a struct that is inlined; ``type`` is Go's, of a
+    list's or map's elements where it is one, with the full name of a definition.
+    """
 
     name: str
     type: str
@@ -58,6 +60,15 @@ def decode(data: bytes) -> dict[str, Any]:
     return {"apiVersion": api_version, "kind": kind, **body}
 
 
+@cache
+def go_fields(definition: str) -> Mapping[str, GoField]:
+    """JSON name -> field of a definition, with the fields of inlined structs; empty when it is not known."""
+    found: dict[str, GoField] = {}
+    for field in _table().get(definition, {}).values():
+        found |= {field.name: field} if field.name else go_fields(field.type)
+    return found
+
+
 def _definition(api_version: str, kind: str) -> str:
     group, _, version = api_version.rpartition("/")
     name = f"{_API}{group.partition('.')[0] or _CORE}.{version}.{kind}"
@@ -70,14 +81,14 @@ def _definition(api_version: str, kind: str) -> str:
 
 
 @cache
-def _table() -> dict[str, dict[int, _Field]]:
+def _table() -> dict[str, dict[int, GoField]]:
     text = files("k3py.model.generated").joinpath("protobuf.json").read_bytes()
     table = msgspec.json.decode(text, type=dict[str, list[tuple[int, str, str, bool]]])
     return {name: {number: _field(wire_name, kind) for number, wire_name, kind, _ in fields}
             for name, fields in table.items()}  # fmt: skip
 
 
-def _field(name: str, kind: str) -> _Field:
+def _field(name: str, kind: str) -> GoField:
     pointer = kind.startswith("*")
     kind = kind.removeprefix("*")
     is_map = kind.startswith("map[string]")
@@ -85,7 +96,7 @@ def _field(name: str, kind: str) -> _Field:
     is_list = not is_map and kind.startswith("[]") and kind != "[]uint8"
     if is_list:
         kind = kind.removeprefix("[]")
-    return _Field(name, kind, pointer, is_list, is_map)
+    return GoField(name, kind, pointer, is_list, is_map)
 
 
 def _varint(data: bytes, position: int) -> tuple[int, int]:

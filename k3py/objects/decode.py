@@ -9,14 +9,15 @@ import yaml
 
 from k3py.model import codec, protobuf
 from k3py.model.errors import BadRequest, UnsupportedMediaType
-from k3py.model.kinds import KINDS
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.objects.collections import is_secret
+from k3py.objects.go_types import json_kind, mismatch
+from k3py.objects.misplaced import misplaced
 from k3py.objects.normalise import normalise
 from k3py.objects.options import FieldValidation
 from k3py.objects.plain import load_json
-from k3py.objects.yaml_values import load_yaml
+from k3py.objects.yaml_values import explained, load_yaml, warnings_of
 
 T = TypeVar("T", bound=Wire)
 
@@ -26,6 +27,13 @@ PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 ACCEPTED: Final = (JSON, YAML, PROTOBUF)
 # What a message shows of a body that cannot be read.
 SHOWN_BYTES_MAX: Final = 30
+# Who has more unknown fields learns of these first.
+UNKNOWN_MAX: Final = 100
+
+_NO_VERSION: Final = "couldn't get version/kind; json parse error: "
+_TYPE_META: Final = (
+    r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
+)
 
 
 def decode_body(
@@ -42,16 +50,20 @@ def decode_body(
     """
     if media_type in ("", JSON):
         return _from_json(kind, data, validation)
-    if media_type in (YAML, "application/x-yaml", "text/yaml"):
+    if media_type == YAML:
         value, duplicates = _loaded(kind, data, load_yaml)
         return _from_plain(kind, value, duplicates, data, validation)
     if media_type == PROTOBUF:
         try:
             value = protobuf.decode(data)
         except ValueError as error:
-            raise BadRequest(f"the object provided is unrecognized (must be of type {kind.name}): {error}") from None
+            _unrecognized(kind, str(error), data)
         return _from_plain(kind, value, [], data, FieldValidation.IGNORE)
-    raise UnsupportedMediaType(
+    raise _unknown_format()
+
+
+def _unknown_format() -> UnsupportedMediaType:
+    return UnsupportedMediaType(
         "the body of the request was in an unknown format - accepted media types include: " + ", ".join(ACCEPTED)
     )
 
@@ -65,24 +77,28 @@ def decode_options(kind: type[T], data: bytes, media_type: str) -> T:
     """
     if not data.strip():
         return kind()
+    value: Any = None
     try:
         if media_type == PROTOBUF:
             value = protobuf.decode(data)
         elif media_type in ("", JSON):
-            value = msgspec.json.decode(data)
-        elif media_type in (YAML, "application/x-yaml", "text/yaml"):
+            value = load_json(data)[0]
+        elif media_type == YAML:
             value = load_yaml(data)[0]
         else:
-            raise UnsupportedMediaType(
-                "the body of the request was in an unknown format - accepted media types include: "
-                + ", ".join(ACCEPTED)
-            )
+            raise _unknown_format()
+        value = {} if value is None else value
         if not isinstance(value, dict):
-            raise ValueError("expected an object")
+            raise ValueError(f"json: cannot unmarshal {json_kind(value)} into Go value of type {_TYPE_META}")
+        if value.get("kind") not in (None, "", kind.__name__):
+            raise ValueError("decoded object cannot be converted to " + kind.__name__)
         rest = {key: each for key, each in value.items() if key not in ("kind", "apiVersion")}
         return codec.convert(kind, rest, lenient=True)[0]
-    except ValueError as error:
-        raise BadRequest(f"cannot read the body as {kind.__name__}: {error}") from None
+    except yaml.YAMLError as error:
+        raise BadRequest(explained(error)) from None
+    except (ValueError, RecursionError) as error:
+        found = mismatch(kind, value) if isinstance(value, dict) else None
+        raise BadRequest(found.as_json() if found is not None else str(error)) from None
 
 
 def typed(kind: Kind, value: Any, validation: FieldValidation = FieldValidation.IGNORE) -> tuple[Any, list[str]]:
@@ -93,13 +109,13 @@ def typed(kind: Kind, value: Any, validation: FieldValidation = FieldValidation.
     """
     obj, unknown = codec.convert(kind.type, value, lenient=validation is not FieldValidation.STRICT)
     normalise(obj)
-    return obj, unknown
+    return obj, unknown[:UNKNOWN_MAX]
 
 
 def _from_json(kind: Kind, data: bytes, validation: FieldValidation) -> tuple[Any, list[str]]:
     try:
         plain = orjson.loads(data)
-        repeats = validation is not FieldValidation.IGNORE and _may_repeat(data, plain)
+        repeats = validation is not FieldValidation.IGNORE and may_repeat(data, plain)
     except (orjson.JSONDecodeError, TypeError):
         repeats = True  # the slow way says what is wrong
     if repeats:
@@ -110,11 +126,12 @@ def _from_json(kind: Kind, data: bytes, validation: FieldValidation) -> tuple[An
     except (msgspec.DecodeError, RecursionError):
         return _from_plain(kind, plain, [], data, validation)
     obj.api_version, obj.kind = obj.api_version or kind.api_version, obj.kind or kind.name
-    _check_kind(kind, obj.api_version, obj.kind, data)
+    if (obj.api_version, obj.kind) != (kind.api_version, kind.name):
+        return _from_plain(kind, plain, [], data, validation)
     return obj, []
 
 
-def _may_repeat(data: bytes, plain: Any) -> bool:
+def may_repeat(data: bytes, plain: Any) -> bool:
     """Whether a field might stand twice in the JSON: then writing it anew gives fewer keys than were read.
 
     Odd spacing looks like a repetition too; the slow way then finds none.
@@ -126,21 +143,25 @@ def _loaded(kind: Kind, data: bytes, load: Callable[[bytes], tuple[Any, list[str
     try:
         return load(data)
     except yaml.YAMLError as error:
-        why = "the text cannot be read" if is_secret(kind) else " ".join(str(error).split())
-        _unrecognized(kind, f"yaml: {why}")
+        _unrecognized(kind, "yaml: the text cannot be read" if is_secret(kind) else explained(error), data)
     except (ValueError, RecursionError) as error:
-        _unrecognized(kind, f"couldn't get version/kind; json parse error: {error} ({_shown(kind, data)})")
+        _unrecognized(kind, f"{_NO_VERSION}{error}", data)
 
 
 def _shown(kind: Kind, data: bytes) -> str:
-    """The beginning of a body, for a message; nothing of what is secret."""
+    """The beginning of a body, for a message: text of what seems JSON, else hexadecimal; nothing of what is secret."""
     if is_secret(kind):
         return "..."
-    return data[:SHOWN_BYTES_MAX].decode("utf-8", "replace") + (" ..." if len(data) > SHOWN_BYTES_MAX else "")
+    if not data:
+        return "<empty>"
+    piece, more = data[:SHOWN_BYTES_MAX], " ..." if len(data) > SHOWN_BYTES_MAX else ""
+    return (piece.decode("utf-8", "replace") if piece[:1] == b"{" else piece.hex()) + more
 
 
-def _unrecognized(kind: Kind, why: str) -> NoReturn:
-    raise BadRequest(f"the object provided is unrecognized (must be of type {kind.name}): {why}")
+def _unrecognized(kind: Kind, why: str, data: bytes) -> NoReturn:
+    raise BadRequest(
+        f"the object provided is unrecognized (must be of type {kind.name}): {why} ({_shown(kind, data)})"
+    ) from None
 
 
 def _from_plain(
@@ -148,38 +169,39 @@ def _from_plain(
 ) -> tuple[Any, list[str]]:
     value = {} if value is None else value
     if not isinstance(value, dict):
-        _unrecognized(kind, "couldn't get version/kind; json parse error: the body is no object")
+        why = f"json: cannot unmarshal {json_kind(value)} into Go value of type {_TYPE_META}"
+        _unrecognized(kind, _NO_VERSION + why, data)
+    for field in ("apiVersion", "kind"):
+        if not isinstance(value.get(field) or "", str):
+            why = f"json: cannot unmarshal {json_kind(value[field])} into Go struct field .{field} of type string"
+            _unrecognized(kind, _NO_VERSION + why, data)
     api_version, name = value.get("apiVersion") or kind.api_version, value.get("kind") or kind.name
-    _check_kind(kind, str(api_version), str(name), data)
+    _check_kind(kind, api_version, name, value, data)
     try:
         value = {**value, "apiVersion": api_version, "kind": name}
         obj, unknown = codec.convert(kind.type, value, lenient=True)
     except (ValueError, RecursionError) as error:
-        _cannot(kind, str(error))
-    complaints = [*duplicates, *[f'unknown field "{path}"' for path in unknown]]
+        found = mismatch(kind.type, value)
+        _cannot(kind, str(error) if found is None else found.as_json())
+    complaints = [*duplicates, *[f'unknown field "{path}"' for path in unknown[:UNKNOWN_MAX]]]
     if complaints and validation is FieldValidation.STRICT:
         _cannot(kind, f"strict decoding error: {', '.join(complaints)}")
-    warnings = complaints if validation is FieldValidation.WARN else []
-    return obj, warnings
+    return obj, warnings_of(complaints) if validation is FieldValidation.WARN else []
 
 
-def _check_kind(kind: Kind, api_version: str, name: str, data: bytes) -> None:
+def _check_kind(kind: Kind, api_version: str, name: str, value: Any, data: bytes) -> None:
     if api_version == kind.api_version and name == kind.name:
         return
     if api_version.count("/") > 1:
-        _unrecognized(kind, f"unexpected GroupVersion string: {api_version} ({_shown(kind, data)})")
-    if KINDS.named(api_version, name) is not None:
+        _unrecognized(kind, f"unexpected GroupVersion string: {api_version}", data)
+    why = misplaced(kind, api_version, name, value)
+    if not why:
         raise BadRequest(
             f"the API version in the data ({api_version}) does not match the expected API version ({kind.api_version})"
-            if api_version != kind.api_version
-            else f'{name} in version "{kind.version}" cannot be handled as a {kind.name}: it is of another kind'
         )
     version = api_version.rpartition("/")[2]
-    raise BadRequest(
-        f'{name} in version "{version}" cannot be handled as a {kind.name}: no kind "{name}" is registered for version'
-        f' "{api_version}"'
-    )
+    raise BadRequest(f'{name} in version "{version}" cannot be handled as a {kind.name}: {why}')
 
 
 def _cannot(kind: Kind, why: str) -> NoReturn:
-    raise BadRequest(f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {why}')
+    raise BadRequest(f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {why}') from None

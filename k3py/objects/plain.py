@@ -1,23 +1,34 @@
 """JSON text to plain values, bounded, noticing keys that stand twice."""
 
 import json
+import re
 from typing import Any, Final
+
+from k3py.objects.json_syntax import syntax_error
 
 # Deeper nesting is no Kubernetes object and would exhaust the stack.
 DEPTH_MAX: Final = 500
+# As Kubernetes' decoder: who has more mistakes learns of these first.
+DUPLICATES_MAX: Final = 100
+
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def load_json(data: bytes) -> tuple[Any, list[str]]:
     """Plain values and the paths of duplicate fields; of these the last one counts.
 
+    What is no UTF-8 inside of a text becomes U+FFFD, as Go reads it.
+
     Raises:
-        ValueError: the bytes are no JSON, or nested too deeply.
+        ValueError: the bytes are no JSON (the message is that of Go's decoder), or nested too deeply.
     """
     duplicates: list[str] = []
     try:
-        pairs = json.loads(data, object_pairs_hook=_Pairs, parse_constant=_no_constant)
+        pairs = json.loads(data.decode("utf-8", "replace"), object_pairs_hook=_Pairs, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("exceeded max depth") from None
+    except ValueError as error:
+        raise ValueError(syntax_error(data) or str(error)) from None
     return _resolved(pairs, "", 0, duplicates), duplicates
 
 
@@ -34,15 +45,21 @@ def _resolved(read: Any, path: str, depth: int, duplicates: list[str]) -> Any:
         raise ValueError("exceeded max depth")
     if isinstance(read, _Pairs):
         result: dict[str, Any] = {}
-        for key, each in read:
+        for name, each in read:
+            key = _clean(name)
             place = f"{path}.{key}" if path else key
             value = _resolved(each, place, depth + 1, duplicates)
             if key in result:
-                duplicates.append(f'duplicate field "{place}"')
+                if len(duplicates) < DUPLICATES_MAX:
+                    duplicates.append(f'duplicate field "{place}"')
                 if isinstance(value, dict) and isinstance(result[key], dict):
                     value = {**result[key], **value}  # as Go's decoder, which decodes the second into the first
             result[key] = value
         return result
     if isinstance(read, list):
         return [_resolved(each, f"{path}[{index}]", depth + 1, duplicates) for index, each in enumerate(read)]
-    return read
+    return _clean(read) if isinstance(read, str) else read
+
+
+def _clean(text: str) -> str:
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)

@@ -6,7 +6,7 @@ bounded while events are read.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import yaml
@@ -16,20 +16,54 @@ from yaml import events
 YAML_NODES_MAX: Final = 200_000
 # Deeper nesting is no Kubernetes object and would exhaust the stack.
 DEPTH_MAX: Final = 200
+# Who has more mistakes learns of these first.
+DUPLICATES_MAX: Final = 100
 
 _TAG: Final = "tag:yaml.org,2002:"
 _TRUE: Final = ("yes", "true", "on")
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+_DUPLICATES: Final = "yaml: unmarshal errors:\n"
+
+
 def load_yaml(data: bytes) -> tuple[Any, list[str]]:
-    """The values of one YAML document, and what is to be said of keys that stand twice.
+    """The values of one YAML document, and what is to be said of keys that stand twice: one text, a line for each.
 
     Raises:
         yaml.YAMLError: the bytes are no single YAML document, a value has no form in JSON, or a bound is passed.
     """
     builder = _Builder(data)
-    return builder.document(), builder.duplicates
+    value = builder.document()
+    if not builder.duplicates:
+        return value, []
+    return value, [_DUPLICATES + "\n".join(f"  {line}" for line in builder.duplicates)]
+
+
+def warnings_of(complaints: Iterable[str]) -> list[str]:
+    """Complaints as single warnings: each line of what YAML says of duplicates is one."""
+    return [
+        line.strip()
+        for complaint in complaints
+        for line in (complaint.removeprefix(_DUPLICATES).split("\n") if _is_yaml(complaint) else [complaint])
+    ]
+
+
+def _is_yaml(complaint: str) -> bool:
+    return complaint.startswith(_DUPLICATES)
+
+
+def explained(error: yaml.YAMLError) -> str:
+    """What is wrong with a text that is no YAML, as Go's port of libyaml words it; the first line goes unnumbered."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return f"yaml: {' '.join(str(error).split())}"
+    line = 0
+    if error.problem_mark is not None and error.problem_mark.line:
+        line = error.problem_mark.line + isinstance(error, yaml.scanner.ScannerError)
+    elif error.context_mark is not None:
+        line = error.context_mark.line
+    where = f"line {line}: " if line else ""
+    return f"yaml: {where}{error.problem or 'unknown problem parsing YAML content'}"
 
 
 class _Value:
@@ -113,14 +147,14 @@ class _Builder:
         merged: list[Any] = []
         while not isinstance(event := next(self._events), events.MappingEndEvent):
             key = self._value(event, depth + 1)
-            value = self._value(next(self._events), depth + 1).value
+            placed = next(self._events)
+            value = self._value(placed, depth + 1).value
             if key.is_merge:
                 merged += value if isinstance(value, list) else [value]
                 continue
             text = key.value if isinstance(key.value, str) else _key_text(key.value)
-            if text in result:
-                line = event.start_mark.line + 1
-                self.duplicates.append(f'yaml: unmarshal errors:\n  line {line}: key "{text}" already set in map')
+            if text in result and len(self.duplicates) < DUPLICATES_MAX:
+                self.duplicates.append(f"line {placed.start_mark.line + 1}: key {json.dumps(text)} already set in map")
             result[text] = value
         for each in merged:
             if not isinstance(each, dict):
