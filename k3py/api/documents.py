@@ -16,6 +16,8 @@ from k3py.pki.service_account_tokens import ISSUER
 
 ISSUER_PATH: Final = "/.well-known/openid-configuration"
 KEYS_PATH: Final = "/openid/v1/jwks"
+OTHER_PATHS: Final = (ISSUER_PATH, KEYS_PATH, *PATHS, "/openapi/v2", "/openapi/v3", "/version")
+"""What ``/`` names beside the discovery documents."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,10 @@ class Documents:
         self._health = Health(checks)
         self._version = version
         self._issuer = issuer
+        self._root = msgspec.json.encode({"paths": sorted([*self._discovery.paths, *OTHER_PATHS])})
 
     def public(self, request: Request, path: str) -> Response | None:
-        """What everybody may read, also without credentials; None when the path is nothing of that.
-
-        Raises:
-            NotFound: there is no such health check.
-        """
+        """What everybody may read, also without credentials; None when the path is nothing of that."""
         if path == "/version":
             return Response(200, self._version)
         if path == KEYS_PATH:
@@ -66,10 +65,20 @@ class Documents:
         """What those who may look at the API's description read; None when there is nothing at the path.
 
         Raises:
-            NotFound: there is no such OpenAPI document.
+            NotAcceptable: the client takes none of the forms of a discovery document.
         """
+        if path == "/":
+            return Response(200, self._root)
         if path == ISSUER_PATH:
             return Response(200, self._issuer.configuration)
         if path in ("/openapi/v2", "/openapi/v3") or path.startswith("/openapi/v3/"):
             return self._openapi.answer(request, path)
         return self._discovery.answer(request, path)
+
+    def missing(self, path: str) -> Response:
+        """The answer where nothing is.
+
+        Raises:
+            NotFound: it would be in the API's groups.
+        """
+        return self._discovery.missing(path)

@@ -6,10 +6,10 @@ import msgspec
 
 from k3py import __version__
 from k3py.api.http.messages import Request, Response
-from k3py.model.errors import NotFound
 
 KUBERNETES_MAJOR, KUBERNETES_MINOR = "1", "36"
 GIT_VERSION = f"v{KUBERNETES_MAJOR}.{KUBERNETES_MINOR}.0+k3py{__version__}"
+TEXT = "text/plain; charset=utf-8"
 PATHS = ("/healthz", "/livez", "/readyz")
 
 Check = Callable[[], str | None]
@@ -44,23 +44,28 @@ class Health:
         self._checks = {"ping": lambda: None, **checks}
 
     def answer(self, request: Request, path: str) -> Response:
-        """``/healthz``, ``/livez``, ``/readyz`` with ``?verbose`` and ``?exclude=``, or one check below them.
-
-        Raises:
-            NotFound: no such check.
-        """
+        """``/healthz``, ``/livez``, ``/readyz`` with ``?verbose`` and ``?exclude=``, or one check below them."""
         root, _, one = path.removeprefix("/").partition("/")
         if one:
-            if one not in self._checks:
-                raise NotFound("the server could not find the requested resource")
-            problem = self._checks[one]()
-            return Response(500 if problem else 200, (problem or "ok").encode(), "text/plain; charset=utf-8")
-        excluded = set(request.query.get("exclude", ()))
-        results = {name: check() for name, check in self._checks.items() if name not in excluded}
-        failed = any(results.values())
+            check = self._checks.get(one)
+            if check is None:
+                return Response(404, b"404 page not found\n", TEXT)
+            problem = check()
+            return Response(
+                500 if problem else 200, (f"internal server error: {problem}\n" if problem else "ok").encode(), TEXT
+            )
+        excluded = request.query.get("exclude", ())
+        lines, failed = [], False
+        for name, check in self._checks.items():
+            why = None if name in excluded else check()
+            failed = failed or why is not None
+            said = f"{name} excluded: ok" if name in excluded else f"{name} ok"
+            lines.append(f"[-]{name} failed: {why}" if why is not None else f"[+]{said}")
         if not failed and "verbose" not in request.query:
-            return Response(200, b"ok", "text/plain; charset=utf-8")
-        lines = [f"[-]{name} failed: {why}" if why else f"[+]{name} ok" for name, why in results.items()]
-        lines += [f"[+]{name} excluded: ok" for name in sorted(excluded & set(self._checks))]
+            return Response(200, b"ok", TEXT)
+        unknown = sorted({each for each in excluded if each not in self._checks})
+        if unknown:
+            quoted = ", ".join(f'"{each}"' for each in unknown)
+            lines.append(f"warn: some health checks cannot be excluded: no matches for {quoted}")
         lines.append(f"{root} check {'failed' if failed else 'passed'}\n")
-        return Response(500 if failed else 200, "\n".join(lines).encode(), "text/plain; charset=utf-8")
+        return Response(500 if failed else 200, "\n".join(lines).encode(), TEXT)

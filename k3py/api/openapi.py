@@ -1,100 +1,78 @@
 """OpenAPI v3: an index, and one document per group version, made from the published schemas and the registry.
 
-Kubernetes API Concepts, "OpenAPI V3". Documents are hundreds of kilobytes and seldom asked for, so they are made when
-they are asked for, kept compressed, and clients keep them by the hash in their URL.
+Kubernetes API Concepts, "OpenAPI V3". Documents are up to two megabytes and seldom asked for, so each is made when it
+is asked for and kept compressed; clients keep theirs by the hash in its URL, which is that of what it is made from.
 """
 
 import gzip
 import hashlib
-import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
 from k3py.api.http.messages import Request, Response
-from k3py.model.definitions import schemas
-from k3py.model.errors import NotFound
+from k3py.api.openapi_paths import group_paths
+from k3py.api.openapi_schemas import component_schemas, list_schema
+from k3py.model.definitions import document_table, schemas
 from k3py.model.registry import Kind, Registry
 
-_REFERENCE = re.compile(rb'"#/components/schemas/([^"]+)"')
-_WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation")
-_LIST_PARAMETERS = ("allowWatchBookmarks", "continue", "fieldSelector", "labelSelector", "limit", "resourceVersion",
-                    "resourceVersionMatch", "sendInitialEvents", "timeoutSeconds", "watch")  # fmt: skip
-_PATCH_TYPES = ("application/json-patch+json", "application/merge-patch+json",
-                "application/strategic-merge-patch+json")  # fmt: skip
-CONTENT_TYPE = "text/plain; charset=utf-8"  # what kube-apiserver says of the index
-OLDER_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+CONTENT_TYPE: Final = "text/plain; charset=utf-8"  # what kube-apiserver says of the index
+OLDER_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+V3_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
+# To be raised when documents are written in another way from the same kinds and schemas.
+_SHAPE: Final = "2"
+_META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1."
+_ALWAYS: Final = tuple(_META + each for each in ("APIResourceList", "DeleteOptions", "Patch", "Status", "WatchEvent"))
 
 
-def _parameters(names: Iterable[str]) -> list[dict[str, Any]]:
-    return [{"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": True}} for name in names]
+def document(kinds: list[Kind], known: Mapping[str, msgspec.Raw], table: Mapping[str, Any], version: str) -> bytes:
+    """The OpenAPI v3 document of one group version's kinds, as JSON.
 
-
-def _operation(kind: Kind, action: str, parameters: Iterable[str], body_types: Iterable[str] = ()) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{kind.definition}"}
-    scope = "Namespaced" if kind.namespaced else ""
-    operation: dict[str, Any] = {
-        "operationId": f"{action}{kind.group or 'core'}{kind.version}{scope}{kind.name}",
-        "parameters": _parameters(parameters),
-        "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}},
-        "x-kubernetes-action": action,
-        "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.name},
-    }
-    types = list(body_types)
-    if types:
-        body = schema if action != "patch" else {"type": "object"}
-        operation["requestBody"] = {"content": {each: {"schema": body} for each in types}}
-    return operation
-
-
-def paths_of(kind: Kind) -> dict[str, Any]:
-    """The path items of one kind."""
-    place = "/namespaces/{namespace}" if kind.namespaced else ""
-    base = f"{kind.path}{place}/{kind.plural}"
-    json_type = ("application/json",)
-    collection: dict[str, Any] = {}
-    if "list" in kind.verbs:
-        collection["get"] = _operation(kind, "list", _LIST_PARAMETERS)
-    if "create" in kind.verbs:
-        collection["post"] = _operation(kind, "post", _WRITE_PARAMETERS, json_type)
-    if "deletecollection" in kind.verbs:
-        collection["delete"] = _operation(kind, "deletecollection", _LIST_PARAMETERS)
-    result = {base: collection}
-    if "get" in kind.verbs:
-        result[base + "/{name}"] = {
-            "get": _operation(kind, "get", ()),
-            "put": _operation(kind, "put", _WRITE_PARAMETERS, json_type),
-            "patch": _operation(kind, "patch", (*_WRITE_PARAMETERS, "force"), _PATCH_TYPES),
-            "delete": _operation(kind, "delete", ("dryRun", "gracePeriodSeconds", "propagationPolicy")),
-        }
-    return result
-
-
-def _closure(known: dict[str, msgspec.Raw], roots: Iterable[str]) -> dict[str, msgspec.Raw]:
-    todo, found = list(roots), {}
-    while todo:
-        name = todo.pop()
-        if name in found or name not in known:
-            continue
-        found[name] = known[name]
-        todo += [each.decode() for each in _REFERENCE.findall(bytes(known[name]))]
-    return dict(sorted(found.items()))
-
-
-def document(kinds: list[Kind], known: dict[str, msgspec.Raw], version: str) -> bytes:
-    """The OpenAPI v3 document of one group version's kinds, as JSON."""
-    paths: dict[str, Any] = {}
+    ``known`` are the published definitions, ``table`` is ``definitions.document_table()``.
+    """
+    paths = group_paths(kinds, table)
+    roots = {*_ALWAYS, *(kind.definition for kind in kinds), *_spoken(paths)}
+    components = component_schemas(known, roots, table)
     for kind in kinds:
-        paths |= paths_of(kind)
+        name = f"{kind.definition}List"
+        if "list" in kind.verbs and name not in components:
+            components |= component_schemas(known, [f"{_META}ListMeta"], table)
+            components[name] = list_schema(kind.definition, kind.group, kind.version, kind.name)
     return msgspec.json.encode(
         {
             "openapi": "3.0.0",
             "info": {"title": "Kubernetes", "version": version},
             "paths": paths,
-            "components": {"schemas": _closure(known, [kind.definition for kind in kinds])},
+            "components": {
+                "schemas": components,
+                "securitySchemes": {
+                    "BearerToken": {
+                        "type": "apiKey",
+                        "description": "Bearer Token authentication",
+                        "name": "authorization",
+                        "in": "header",
+                    }
+                },
+            },
         }
     )
+
+
+def _spoken(paths: Mapping[str, Any]) -> set[str]:
+    """The definitions that operations refer to."""
+    found: set[str] = set()
+    todo: list[Any] = [paths]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, dict):
+            target = node.get("$ref")
+            if isinstance(target, str):
+                found.add(target.rpartition("/")[2])
+            todo += node.values()
+        elif isinstance(node, list):
+            todo += node
+    return found
 
 
 def older_document(version: str, *, protobuf: bool) -> Response:
@@ -123,45 +101,56 @@ class OpenApi:
     def __init__(self, kinds: Registry, version: str) -> None:
         self._version = version
         self._kinds: dict[str, list[Kind]] = {}
-        for kind in kinds:
+        for kind in sorted(kinds, key=lambda each: each.plural):
             self._kinds.setdefault(kind.path.removeprefix("/"), []).append(kind)
-        self._documents: dict[str, tuple[bytes, str]] = {}
-        self._index: bytes | None = None
-
-    def _made(self) -> dict[str, tuple[bytes, str]]:
-        """Path -> compressed document and hash; all are made at the first question, since the index has the hashes."""
-        if not self._documents:
-            known = schemas()
-            for path, kinds in self._kinds.items():
-                body = document(kinds, known, self._version)
-                self._documents[path] = (gzip.compress(body, 6, mtime=0), hashlib.sha512(body).hexdigest().upper())
-        return self._documents
+        self._documents: dict[str, bytes] = {}
+        self._digests: dict[str, str] = {}
 
     def answer(self, request: Request, path: str) -> Response:
-        """The index or a document.
-
-        Raises:
-            NotFound: nothing is served there.
-        """
+        """The index or a document; an empty 404 where there is none."""
         if path == "/openapi/v2":
             return older_document(self._version, protobuf="proto-openapi" in request.header(b"accept"))
+        if not self._digests:
+            self._digests = self._of_sources()
         if path == "/openapi/v3":
-            if self._index is None:
-                listed = {
-                    each: {"serverRelativeURL": f"/openapi/v3/{each}?hash={digest}"}
-                    for each, (_, digest) in self._made().items()
-                }
-                self._index = msgspec.json.encode({"paths": listed})
-            return Response(200, self._index, CONTENT_TYPE)
-        found = self._made().get(path.removeprefix("/openapi/v3/"))
-        if found is None:
-            raise NotFound("the server could not find the requested resource")
-        compressed, digest = found
+            listed = {
+                each: {"serverRelativeURL": f"/openapi/v3/{each}?hash={digest}"}
+                for each, digest in sorted(self._digests.items())
+            }
+            return Response(200, msgspec.json.encode({"paths": listed}), CONTENT_TYPE)
+        name = path.removeprefix("/openapi/v3/")
+        digest = self._digests.get(name)
+        return Response(404, b"", "") if digest is None else self._document(request, name, digest)
+
+    def _document(self, request: Request, name: str, digest: str) -> Response:
         headers = [("ETag", f'"{digest}"'), ("Vary", "Accept-Encoding, Accept")]
         if request.query.get("hash") == [digest]:
             headers.append(("Cache-Control", "public, immutable"))
-        if request.header(b"if-none-match").strip('"') == digest:
+        elif request.query.get("hash"):
+            target = f"{request.path}?hash={digest}"
+            return Response(301, b"", "", [("Location", target), ("Vary", "Accept-Encoding, Accept")])
+        if f'"{digest}"' in request.header(b"if-none-match"):
             return Response(304, headers=headers)
+        compressed = self._documents.get(name) or self._made(name)
         if "gzip" in request.header(b"accept-encoding"):
             return Response(200, compressed, "application/json", [*headers, ("Content-Encoding", "gzip")])
         return Response(200, gzip.decompress(compressed), "application/json", headers)
+
+    def _made(self, name: str) -> bytes:
+        body = document(self._kinds[name], schemas(), document_table(), self._version)
+        self._documents[name] = gzip.compress(body, 6, mtime=0)
+        return self._documents[name]
+
+    def _of_sources(self) -> dict[str, str]:
+        """Path -> hash of everything that its document is made from; a thousandth of the work of making them all."""
+        common = hashlib.sha512(f"{_SHAPE} {self._version}".encode())
+        common.update(msgspec.json.encode(document_table()))
+        for name, schema in schemas().items():
+            common.update(name.encode())
+            common.update(schema)
+        found = {}
+        for path, kinds in self._kinds.items():
+            digest = common.copy()
+            digest.update(repr(kinds).encode())
+            found[path] = digest.hexdigest().upper()
+        return found

@@ -11,10 +11,8 @@ from k3py.api.impersonation import acting_user
 from k3py.api.parameters import is_true
 from k3py.api.resources import Handled, Resources
 from k3py.api.routing import Router, Target
-from k3py.model.errors import Details, NotFound
 from k3py.model.user import User
 
-NO_SUCH_RESOURCE = "the server could not find the requested resource"
 _VERBS = {"GET": "get", "HEAD": "head", "POST": "post", "PUT": "put"}
 
 
@@ -81,15 +79,13 @@ class Api:
 
     def _other(self, request: Request, path: str, user: User) -> Handled:
         if request.method not in ("GET", "HEAD"):
-            raise NotFound(NO_SUCH_RESOURCE, Details())
+            return self._documents.missing(path)
         public = self._documents.public(request, path)
         if public is not None:
             return public
         self._authorize_path(request, path, user)
         document = self._documents.answer(request, path)
-        if document is None:
-            raise NotFound(NO_SUCH_RESOURCE, Details())
-        return document
+        return self._documents.missing(path) if document is None else document
 
     def _authorize_path(self, request: Request, path: str, user: User) -> None:
         attributes = Attributes(_VERBS.get(request.method, request.method.lower()), path=path)

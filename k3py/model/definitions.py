@@ -28,6 +28,17 @@ def schemas() -> dict[str, msgspec.Raw]:
     return found
 
 
+def document_table() -> dict[str, Any]:
+    """What OpenAPI documents say beyond the schemas, read anew each time: few ask.
+
+    ``defaults``: definition -> field -> default; ``enums``: definition -> field -> named type; ``values``: named type
+    -> value -> meaning; ``parameters``: query parameter -> type and description; ``options``: what a connecting
+    subresource speaks -> the same of its parameters.
+    """
+    found: dict[str, Any] = msgspec.json.decode(files(_GENERATED).joinpath("openapi.json").read_bytes())
+    return found
+
+
 @cache
 def merge_table() -> MergeTable:
     """Definition -> JSON field -> what is known of it.

@@ -1,14 +1,18 @@
 """Discovery, OpenAPI, health, version."""
 
+import contextlib
 import gzip
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from k3py.api.discovery import accepted_version
+from k3py.api.discovery import AGGREGATED, JSON, YAML, accepted_form, version_priority
 from k3py.api.health import GIT_VERSION
 from k3py.api.http.messages import Response
+from k3py.model.errors import NotAcceptable
 from k3py.model.kinds import KINDS
 from tests.api.world import World, run
 
@@ -38,36 +42,111 @@ def test_plain_discovery_names_every_kind() -> None:
     run(story)
 
 
-@pytest.mark.parametrize("version", ["v2", "v2beta1"])
-def test_aggregated_discovery_says_it_in_two_answers(version: str) -> None:
+V2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+V2_BETA = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
+
+
+def test_aggregated_discovery_says_it_in_two_answers() -> None:
     async def story(world: World) -> None:
-        accept = f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList,application/json"
         found = set()
         for path in ("/api", "/apis"):
-            answer = await _get(world, path, accept=accept)
-            assert f"v={version};as=APIGroupDiscoveryList" in answer.content_type
+            answer = await _get(world, path, accept=f"{V2},{V2_BETA},application/json")
+            assert answer.content_type == V2
             body = orjson.loads(answer.body)
-            assert body["apiVersion"] == f"apidiscovery.k8s.io/{version}"
+            assert body["apiVersion"] == "apidiscovery.k8s.io/v2"
             for group in body["items"]:
                 for each in group["versions"]:
+                    assert each["freshness"] == "Current"
                     found |= {(group["metadata"].get("name", ""), item["resource"]) for item in each["resources"]}
         assert found == {(kind.group, kind.plural) for kind in KINDS}
 
     run(story)
 
 
+def test_clients_that_know_only_the_beta_form_get_the_plain_one_beside_it() -> None:
+    async def story(world: World) -> None:
+        answer = await _get(world, "/apis", accept=f"{V2_BETA},application/json")
+        assert orjson.loads(answer.body)["kind"] == "APIGroupList"
+        assert (await _get(world, "/apis", accept=V2_BETA)).status == 406
+
+    run(story)
+
+
 @pytest.mark.parametrize(
-    ("accept", "version"),
+    ("accept", "form"),
     [
-        ("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", "v2"),
-        ("application/json;v=v2beta1;as=APIGroupDiscoveryList;g=apidiscovery.k8s.io", "v2beta1"),
-        ("application/json, application/json;v=v2;as=APIGroupDiscoveryList", ""),
-        ("application/json;v=v9;as=APIGroupDiscoveryList,application/json", ""),
-        ("", ""),
+        (V2, AGGREGATED),
+        ("application/json;v=v2;as=APIGroupDiscoveryList;g=apidiscovery.k8s.io", AGGREGATED),
+        (f"application/json, {V2}", JSON),
+        (f"application/json;q=0.5, {V2};q=0.9", AGGREGATED),
+        ("application/json;g=apidiscovery.k8s.io;v=v9;as=APIGroupDiscoveryList,application/json", JSON),
+        ("application/vnd.kubernetes.protobuf,application/yaml", YAML),
+        ("application/json;q=high, */*", JSON),
+        ("", JSON),
     ],
 )
-def test_the_first_acceptable_form_wins(accept: str, version: str) -> None:
-    assert accepted_version(accept) == version
+def test_the_first_acceptable_form_wins(accept: str, form: str) -> None:
+    assert accepted_form(accept, aggregated=True) == form
+
+
+@given(st.text(max_size=80))
+def test_any_accept_header_is_understood_or_refused(accept: str) -> None:
+    with contextlib.suppress(NotAcceptable):
+        assert accepted_form(accept, aggregated=False) in (JSON, YAML)
+
+
+@pytest.mark.parametrize("accept", [V2_BETA, "text/html", "application/vnd.kubernetes.protobuf"])
+def test_what_is_not_offered_is_refused(accept: str) -> None:
+    with pytest.raises(NotAcceptable):
+        accepted_form(accept, aggregated=True)
+    with pytest.raises(NotAcceptable):
+        accepted_form(V2, aggregated=False)
+
+
+def test_versions_are_ordered_as_kubernetes_orders_them() -> None:
+    words = ["foo1", "v1alpha2", "v2beta1", "v10", "v1", "v11beta2", "v2", "vbeta"]
+    assert sorted(words, key=version_priority, reverse=True)[:6] == [
+        "v10",
+        "v2",
+        "v1",
+        "v11beta2",
+        "v2beta1",
+        "v1alpha2",
+    ]
+
+
+def test_groups_come_in_kubernetes_order_ours_behind() -> None:
+    async def story(world: World) -> None:
+        groups = [each["name"] for each in orjson.loads((await _get(world, "/apis")).body)["groups"]]
+        assert groups[0] == "apps"
+        assert groups.index("batch") < groups.index("policy") < groups.index("discovery.k8s.io")
+        assert groups.index("discovery.k8s.io") < groups.index("vpc.k3py.io")
+
+    run(story)
+
+
+def test_a_subresource_names_what_it_speaks() -> None:
+    async def story(world: World) -> None:
+        pods = {each["name"]: each for each in orjson.loads((await _get(world, "/api/v1")).body)["resources"]}
+        assert (pods["pods/eviction"]["group"], pods["pods/eviction"]["kind"]) == ("policy", "Eviction")
+        assert "group" not in pods["pods/exec"]
+        assert pods["services/proxy"]["kind"] == "ServiceProxyOptions"
+        assert pods["pods"]["storageVersionHash"] == "xPOwRZ+Yhw8="
+        assert "storageVersionHash" not in pods["bindings"]
+
+    run(story)
+
+
+def test_what_is_served_nowhere() -> None:
+    async def story(world: World) -> None:
+        for path in ("/nope", "/apis/nope.example.com", "/apis/nope.example.com/v1/things"):
+            assert (await _get(world, path)).body == b"404 page not found\n"
+        for path in ("/apis/apps/v9", "/api/v9", "/api/v1/nope"):
+            body = orjson.loads((await _get(world, path)).body)
+            assert (body["reason"], body["details"]) == ("NotFound", {})
+        assert "/apis/apps/v1" in orjson.loads((await _get(world, "/")).body)["paths"]
+
+    run(story)
 
 
 def test_the_older_openapi_says_nothing_of_any_kind() -> None:
@@ -102,6 +181,7 @@ def test_openapi_documents_are_whole_and_cacheable() -> None:
         assert orjson.loads(gzip.decompress(compressed.body)) == document
         assert (await _get(world, url, **{"if-none-match": headers["ETag"]})).status == 304
         assert (await _get(world, "/openapi/v3/apis/none/v1")).status == 404
+        assert dict((await _get(world, "/openapi/v3/apis/apps/v1?hash=OLD")).headers)["Location"] == url
 
     run(story)
 
@@ -124,6 +204,9 @@ def test_health_says_what_is_wrong() -> None:
         assert bad.status == 500
         assert b"[-]store failed: the disk is full" in bad.body
         assert (await _get(world, "/readyz?exclude=store")).status == 200
+        excluding = (await _get(world, "/readyz?verbose&exclude=store&exclude=none")).body.decode()
+        assert "[+]store excluded: ok\n" in excluding
+        assert 'cannot be excluded: no matches for "none"' in excluding
         assert (await _get(world, "/readyz/store")).status == 500
         assert (await _get(world, "/readyz/ping")).status == 200
         assert (await _get(world, "/readyz/none")).status == 404

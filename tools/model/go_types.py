@@ -29,7 +29,10 @@ _FIELDS_MAX = 120  # the largest Kubernetes struct has about 50 fields; anything
 
 @dataclass(frozen=True)
 class GoField:
-    """One field: protobuf number and wire type, whether repeated, JSON name, JSON tag options and Go type."""
+    """One field: protobuf number and wire type, whether repeated, JSON name, JSON tag options and Go type.
+
+    ``alias`` is the name of a named basic type (``k8s.io/api/core/v1.Protocol``), also of a pointer's or list's.
+    """
 
     number: int
     wire: str
@@ -37,6 +40,7 @@ class GoField:
     json_name: str
     options: frozenset[str]
     type: str
+    alias: str = ""
 
 
 class GoBinary:
@@ -156,6 +160,19 @@ class GoBinary:
                 return f"{package[0]}.{text.rsplit('.', 1)[-1]}"
         return text
 
+    def _alias(self, address: int, base: int) -> str:
+        """The name of a basic type that has one of its own, or of what a pointer or list to it points to."""
+        at = self._offset(address)
+        assert at is not None
+        kind = self._data[at + 23] & 31
+        if kind in (_KIND_POINTER, _KIND_SLICE):
+            return self._alias(struct.unpack_from("<Q", self._data, at + 48)[0], base)
+        if kind not in _BASIC or not self._data[at + 20] & 1:
+            return ""
+        name = self._name(base + struct.unpack_from("<i", self._data, at + 40)[0])
+        package = self._name(base + struct.unpack_from("<i", self._data, at + 48)[0])
+        return f"{package[0]}.{name[0].rsplit('.', 1)[-1]}" if name and package else ""
+
     def types(self) -> dict[str, list[GoField]]:
         """Every struct with protobuf tags: full Go name (``k8s.io/api/core/v1.Pod``) -> fields in Go's order."""
         structs = self._structs()
@@ -177,6 +194,7 @@ class GoBinary:
                         json_name=json_name,
                         options=frozenset(options),
                         type=self._type_name(type_address, base),
+                        alias=self._alias(type_address, base),
                     )
                 )
             result[self._type_name(address, base)] = fields

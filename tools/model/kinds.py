@@ -40,6 +40,15 @@ def go_roots() -> list[str]:
     return kinds + [META + name for name in META_ROOTS]
 
 
+def schema_roots() -> list[str]:
+    """Definitions that OpenAPI documents need: the roots, lists of them, and what the API itself speaks. Those that the
+    published document does not have (lists of kinds that nobody lists) are passed over by who reads this."""
+    kinds = [definition_name(name) for name in go_roots()]
+    lists = [f"{name}List" for name in kinds if name.startswith("io.k8s.api.")]
+    meta = "io.k8s.apimachinery.pkg.apis.meta.v1."
+    return [*kinds, *lists, *(meta + name for name in ("APIResourceList", "Patch", "WatchEvent"))]
+
+
 def definition_name(go_name: str) -> str:
     """``k8s.io/api/core/v1.Pod`` -> ``io.k8s.api.core.v1.Pod``, as the OpenAPI documents call it."""
     package, _, name = go_name.rpartition(".")

@@ -13,7 +13,7 @@ from tools.model.kinds import API, ROOTS, definition_name
 
 Types = Mapping[str, list[GoField]]
 _PACKAGE = "k8s.io/apimachinery/pkg/"
-_SPECIAL = {
+SPECIAL_TYPES = {
     _PACKAGE + "api/resource.Quantity": "Quantity",
     _PACKAGE + "apis/meta/v1.Time": "str",
     _PACKAGE + "apis/meta/v1.MicroTime": "str",
@@ -86,7 +86,7 @@ def closure(types: Types, roots: list[str]) -> list[str]:
     state: dict[str, bool] = {}
 
     def visit(name: str) -> None:
-        if name in state or name not in types or name in _SPECIAL:
+        if name in state or name not in types or name in SPECIAL_TYPES:
             return
         state[name] = True
         for each in types[name]:
@@ -117,8 +117,8 @@ class Writer:
             return f"list[{self._python(go_type[2:])}]"
         if go_type.startswith("map["):
             return f"dict[str, {self._python(go_type.partition(']')[2])}]"
-        if go_type in _SPECIAL:
-            return _SPECIAL[go_type]
+        if go_type in SPECIAL_TYPES:
+            return SPECIAL_TYPES[go_type]
         module, name = module_of(go_type), go_type.rpartition(".")[2]
         if module == self._module:
             return name
@@ -137,7 +137,7 @@ class Writer:
             return python, "field(default_factory=empty_list)" if keep else "[]"
         if each.type.startswith("map["):
             return python, "field(default_factory=empty_dict)" if keep else "{}"
-        if each.type in _SPECIAL:
+        if each.type in SPECIAL_TYPES:
             if "omitzero" in each.options:
                 return python, '""'
             return _SPECIAL_ZERO[python]

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tools.model.go_types import GoField
@@ -10,6 +11,8 @@ from tools.model.kinds import definition_name
 
 Definitions = Mapping[str, Any]
 _MARKERS = {"key": "patch-merge-key", "list": "list-type", "keys": "list-map-keys", "map": "map-type"}
+CHOICES = Path(__file__).with_name("choices.json")
+"""Schemas of types that are a number or a text: the published definitions leave their descriptions out."""
 _REFERENCE = re.compile(r'"#/\$defs/([^"]+)"')
 
 
@@ -22,6 +25,7 @@ def schemas(definitions: Definitions, roots: Iterable[str]) -> dict[str, Any]:
             continue
         found[name] = _plain(definitions[name])
         todo += _REFERENCE.findall(json.dumps(definitions[name]))
+    found |= {name: schema for name, schema in json.loads(CHOICES.read_text()).items() if name in found}
     text = json.dumps(found).replace('"#/$defs/', '"#/components/schemas/')
     return dict(sorted(json.loads(text).items()))
 

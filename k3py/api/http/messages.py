@@ -188,7 +188,8 @@ def status_line(status: int) -> bytes:
 
 @lru_cache(maxsize=256)
 def _fast_prefix(status: int, content_type: str) -> bytes:
-    return status_line(status) + header_lines((("Content-Type", content_type),)) + b"Content-Length: "
+    named = (("Content-Type", content_type),) if content_type else ()
+    return status_line(status) + header_lines(named) + b"Content-Length: "
 
 
 def header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
@@ -204,7 +205,7 @@ def header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
 
 
 class Response:
-    """A whole answer. ``headers`` holds neither Content-Type nor Content-Length.
+    """A whole answer. ``headers`` holds neither Content-Type nor Content-Length; no ``content_type`` means no body.
 
     A large body may be given as ``parts`` instead.
     """
