@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from k3py.model import codec
 from k3py.model.generated.meta_v1 import ManagedFieldsEntry, ObjectMeta
 from k3py.model.registry import Kind
 from k3py.objects.apply import target_of, updated
@@ -36,7 +35,7 @@ def own_creation(kind: Kind, new: Any, author: Author) -> None:
     """Give a new object, as the user wants it and with defaults, its managed fields."""
     entries = author.entries
     if entries is None:
-        entries = updated(target_of(kind), None, codec.to_plain(new), manager=author.manager, now=author.now)
+        entries = updated(target_of(kind), None, msgspec.to_builtins(new), manager=author.manager, now=author.now)
     new.metadata.managed_fields = typed_entries(entries)
 
 
@@ -45,7 +44,7 @@ def own_update(kind: Kind, live: bytes, new: Any, subresource: str, author: Auth
     entries = author.entries
     if entries is None:
         before = msgspec.json.decode(live)
-        after = codec.to_plain(new)
+        after = msgspec.to_builtins(new)
         entries = updated(target_of(kind, subresource), before, after, manager=author.manager, now=author.now)
     return typed_entries(entries)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from k3py.objects.apply.elements import BadFields
-from k3py.objects.apply.fieldset import Tree, encoded, parse, union
+from k3py.objects.apply.fieldset import Tree, parse, union
 
 # More managers of single updates than these and the oldest become one, so that objects stay small.
 UPDATE_MANAGERS_MAX: Final = 10
@@ -113,7 +113,7 @@ def _entry(manager: Manager, owned: Owned) -> Mapping[str, Any]:
     if owned.time:
         entry["time"] = owned.time
     entry["fieldsType"] = FIELDS_TYPE
-    entry["fieldsV1"] = encoded(owned.tree)
+    entry["fieldsV1"] = owned.tree  # a tree has the form; the order of keys means nothing in JSON
     if manager.subresource:
         entry["subresource"] = manager.subresource
     return entry
