@@ -27,9 +27,8 @@ from k3py.objects.kinds.table import rules_of
 from k3py.objects.managing import Author, keep_times, own_creation, own_update
 from k3py.objects.meta import carry_over, check_meta, check_meta_update
 from k3py.objects.normalise import normalise
-from k3py.objects.options import FieldValidation, Patch, WriteOptions
-from k3py.objects.patch import apply_patch
-from k3py.objects.patch.errors import unusable
+from k3py.objects.options import Patch, WriteOptions
+from k3py.objects.patch.result import patched_object
 from k3py.objects.problems import Unexplained
 from k3py.objects.rules import Rules
 from k3py.store.records import Record
@@ -207,20 +206,7 @@ def patched(kind: Kind, current: Record, patch: Patch, options: WriteOptions) ->
         BadRequest, Invalid, InternalError: the patch cannot be applied.
     """
     before = codec.to_plain(codec.decode(kind.type, current.raw))
-    after = apply_patch(before, patch, kind)
-    try:
-        new, unknown = typed(kind, after)
-    except ValueError as error:
-        raise unusable(patch, after, str(error), secret=is_secret(kind)) from None
-    if (new.api_version, new.kind) != (kind.api_version, kind.name):
-        why = f'no kind "{new.kind}" is registered for version "{new.api_version}"'
-        raise unusable(patch, after, why, secret=is_secret(kind))
-    if not unknown or options.field_validation is FieldValidation.IGNORE:
-        return new, []
-    said = [f'unknown field "{path}"' for path in unknown]
-    if options.field_validation is FieldValidation.STRICT:
-        raise unusable(patch, after, f"strict decoding error: {', '.join(said)}", secret=is_secret(kind))
-    return new, said
+    return patched_object(kind, before, patch, options.field_validation)
 
 
 def may_create(kind: Kind, obj: Any, subresource: str) -> bool:

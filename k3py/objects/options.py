@@ -109,10 +109,14 @@ class PatchType(Enum):
 
 @dataclass(frozen=True)
 class Patch:
-    """A patch: its type and its body as plain JSON values."""
+    """A patch: its type and its body as plain JSON values.
+
+    ``complaints``: what a strict reader said of its text (fields that stand twice, or that no patch has).
+    """
 
     type: PatchType
     body: Any
+    complaints: Sequence[str] = ()
 
 
 def patch_type(media_type: str) -> PatchType:

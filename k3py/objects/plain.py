@@ -14,7 +14,7 @@ DUPLICATES_MAX: Final = 100
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def load_json(data: bytes) -> tuple[Any, list[str]]:
+def load_json(data: bytes, depth_max: int = DEPTH_MAX) -> tuple[Any, list[str]]:
     """Plain values and the paths of duplicate fields; of these the last one counts.
 
     What is no UTF-8 inside of a text becomes U+FFFD, as Go reads it.
@@ -29,7 +29,7 @@ def load_json(data: bytes) -> tuple[Any, list[str]]:
         raise ValueError("exceeded max depth") from None
     except ValueError as error:
         raise ValueError(syntax_error(data) or str(error)) from None
-    return _resolved(pairs, "", 0, duplicates), duplicates
+    return _resolved(pairs, "", depth_max, duplicates), duplicates
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -41,14 +41,15 @@ def _no_constant(text: str) -> None:
 
 
 def _resolved(read: Any, path: str, depth: int, duplicates: list[str]) -> Any:
-    if depth > DEPTH_MAX:
+    """``depth``: how many levels there may be below."""
+    if depth < 0:
         raise ValueError("exceeded max depth")
     if isinstance(read, _Pairs):
         result: dict[str, Any] = {}
         for name, each in read:
             key = _clean(name)
             place = f"{path}.{key}" if path else key
-            value = _resolved(each, place, depth + 1, duplicates)
+            value = _resolved(each, place, depth - 1, duplicates)
             if key in result:
                 if len(duplicates) < DUPLICATES_MAX:
                     duplicates.append(f'duplicate field "{place}"')
@@ -57,7 +58,7 @@ def _resolved(read: Any, path: str, depth: int, duplicates: list[str]) -> Any:
             result[key] = value
         return result
     if isinstance(read, list):
-        return [_resolved(each, f"{path}[{index}]", depth + 1, duplicates) for index, each in enumerate(read)]
+        return [_resolved(each, f"{path}[{index}]", depth - 1, duplicates) for index, each in enumerate(read)]
     return _clean(read) if isinstance(read, str) else read
 
 

@@ -109,7 +109,7 @@ def _typed(patch: Patch | Plain, after: Any) -> autoscaling_v1.Scale:
     except ValueError as error:
         if not isinstance(patch, Patch):
             raise BadRequest(f"failed to convert the applied object: {error}") from None
-        raise unusable(patch, after, str(error)) from None
+        raise unusable(patch, {}, after, str(error)) from None
 
 
 def answer(kind: Kind, written: Written) -> Written:

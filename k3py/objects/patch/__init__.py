@@ -4,6 +4,7 @@ from typing import Any
 
 from k3py.model.errors import BadRequest
 from k3py.model.registry import Kind
+from k3py.objects.go_types import json_kind
 from k3py.objects.options import Patch, PatchType
 from k3py.objects.patch.json_patch import json_patch
 from k3py.objects.patch.merge_patch import merge_patch
@@ -27,14 +28,14 @@ def apply_plain(before: dict[str, Any], patch: Patch, definition: str) -> dict[s
     Raises:
         As ``apply_patch``.
     """
+    after: Any
     if patch.type is PatchType.JSON:
         after = json_patch(before, patch.body)
     elif patch.body is None:
         return before
     elif not isinstance(patch.body, dict):
-        raise BadRequest(
-            f"json: cannot unmarshal {_json_type(patch.body)} into Go value of type map[string]interface {{}}"
-        )
+        what = "Go value of type map[string]interface {}"
+        raise BadRequest(f"json: cannot unmarshal {json_kind(patch.body)} into {what}")
     elif patch.type is PatchType.MERGE:
         after = merge_patch(before, patch.body)
     else:
@@ -42,11 +43,3 @@ def apply_plain(before: dict[str, Any], patch: Patch, definition: str) -> dict[s
     if not isinstance(after, dict):
         raise BadRequest("the patch does not leave an object")
     return after
-
-
-def _json_type(value: Any) -> str:
-    if isinstance(value, list):
-        return "array"
-    if isinstance(value, bool):
-        return "bool"
-    return "string" if isinstance(value, str) else "number"

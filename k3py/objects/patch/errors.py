@@ -1,5 +1,6 @@
 """What is said of patches that cannot be applied."""
 
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -16,16 +17,44 @@ class PatchFailed(Unexplained):
 REDACTED: Final = "<contents redacted>"
 
 
-def unusable(patch: Patch, after: Any, why: str, *, secret: bool = False) -> Invalid:
+def unusable(patch: Patch, before: Any, after: Any, why: str, *, secret: bool = False) -> Invalid:
     """What the patch leaves cannot be read as an object of the kind; a ``secret`` one is not shown."""
     if secret:
         text = REDACTED
     elif patch.type is PatchType.STRATEGIC:
         text = go_text(patch.body)
     else:
-        text = msgspec.json.encode(after, order="sorted").decode()
+        text = _patched_text(before, patch.body, after)
     said = f"Invalid value: {msgspec.json.encode(text).decode()}: {why}"
     return invalid("", "", "", [Cause("FieldValueInvalid", said, "patch")])
+
+
+def _patched_text(before: Any, patch: Any, after: Any) -> str:
+    """A patched document as Kubernetes' library writes it: what it touched has its keys sorted, the rest stays."""
+    untouched: set[int] = set()
+    _note(before, untouched)
+    _note(patch, untouched)
+    text: str = msgspec.json.encode(_sorted(after, untouched)).decode()
+    for character, escaped in _HTML:
+        text = text.replace(character, escaped)
+    return text
+
+
+_HTML: Final = (("<", r"\u003c"), (">", r"\u003e"), ("&", r"\u0026"))
+
+
+def _note(value: Any, seen: set[int]) -> None:
+    if isinstance(value, dict):
+        seen.add(id(value))
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _note(each, seen)
+
+
+def _sorted(value: Any, untouched: set[int]) -> Any:
+    if isinstance(value, dict):
+        items = value.items() if id(value) in untouched else sorted(value.items())
+        return {key: _sorted(each, untouched) for key, each in items}
+    return [_sorted(each, untouched) for each in value] if isinstance(value, list) else value
 
 
 def rejected() -> Invalid:
@@ -43,4 +72,13 @@ def go_text(value: Any) -> str:
         return "<nil>"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return _go_float(value) if isinstance(value, float) else str(value)
+
+
+def _go_float(number: float) -> str:
+    """``%v`` of a float64: the shortest text, with an exponent where it is below -4 or above 20."""
+    if number and not 1e-4 <= abs(number) < 1e21:
+        mantissa, _, exponent = f"{number!r}".partition("e")
+        if exponent:
+            return f"{mantissa.removesuffix('.0')}e{exponent[0]}{exponent[1:].zfill(2)}"
+    return format(Decimal(repr(number)), "f").removesuffix(".0")

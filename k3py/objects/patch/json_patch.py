@@ -1,10 +1,12 @@
 """JSON patch (RFC 6902) with Kubernetes' liberties: ``replace`` adds an absent key, an absent value tests as null."""
 
+import re
 from typing import Any, Final
 
 import msgspec
 
 from k3py.model.errors import BadRequest, RequestTooLarge
+from k3py.objects.go_types import json_kind
 from k3py.objects.patch.errors import rejected
 
 # Kubernetes' bounds: operations in one patch, and bytes that its copies may make out of little.
@@ -12,6 +14,8 @@ OPERATIONS_MAX: Final = 10_000
 COPIED_BYTES_MAX: Final = 3 << 20
 
 _ABSENT: Final = object()
+# No list has more elements than ten digits can count; Python itself refuses to read very long numbers.
+_INDEX: Final = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 
 
 class _Impossible(Exception):
@@ -26,150 +30,166 @@ def json_patch(document: Any, operations: Any) -> Any:
         RequestTooLarge: it has too many.
         Invalid: an operation is unknown, does not fit or its test fails.
     """
-    if not isinstance(operations, list):
-        kind = "object" if isinstance(operations, dict) else "value"
-        raise BadRequest(
-            f"error decoding patch: json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp"
-        )
-    if len(operations) > OPERATIONS_MAX:
+    if not isinstance(operations, list | None):
+        raise BadRequest(f"json: cannot unmarshal {json_kind(operations)} into Go value of type jsonpatch.Patch")
+    count = len(operations or ())
+    if count > OPERATIONS_MAX:
         raise RequestTooLarge(
-            f"The allowed maximum operations in a JSON patch is {OPERATIONS_MAX}, got {len(operations)}"
+            "Request entity too large: The allowed maximum operations in a JSON patch is"
+            f" {OPERATIONS_MAX}, got {count}"
         )
-    copied = 0
-    holder = {"": document}
+    patched = _Document(document)
     try:
-        for operation in operations:
-            copied += _apply(holder, operation)
-            if copied > COPIED_BYTES_MAX:
-                raise _Impossible("copies too much")
+        for operation in operations or ():
+            patched.apply(operation)
     except _Impossible:
         raise rejected() from None
-    return holder[""]
+    return patched.root
 
 
-def _apply(holder: dict[str, Any], operation: Any) -> int:
-    """Apply one operation to the document in ``holder``; returns the bytes that it copied."""
-    if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
-        raise _Impossible("no path")
-    path, name = _pointer(operation["path"]), operation.get("op")
-    if name in ("add", "replace", "test") and "value" not in operation:
-        raise _Impossible("no value")
-    if name == "add":
-        holder[""] = _changed(holder[""], path, operation["value"], add=True)
-    elif name == "replace":
-        holder[""] = _changed(holder[""], path, operation["value"], add=False)
-    elif name == "remove":
-        holder[""] = _without(holder[""], path)
-    elif name == "test":
-        found = _found(holder[""], path)
-        if not _equal(None if found is _ABSENT else found, operation["value"]):
-            raise _Impossible("test failed")
-    elif name in ("copy", "move"):
-        return _from(holder, operation, path, move=name == "move")
-    else:
-        raise _Impossible("unknown operation")
-    return 0
+def check_operations(operations: Any) -> list[str]:
+    """What a strict reader says of a patch's form: the unknown fields of its operations.
+
+    Raises:
+        BadRequest: it is no list of operations, or a field has the wrong type.
+    """
+    if not isinstance(operations, list | None):
+        raise _cannot_decode(operations, "Go value of type []handlers.jsonPatchOp")
+    said = []
+    for index, operation in enumerate(operations or ()):
+        if not isinstance(operation, dict | None):
+            raise _cannot_decode(operation, "Go value of type handlers.jsonPatchOp")
+        for key, value in (operation or {}).items():
+            if key in ("op", "path", "from"):
+                if not isinstance(value, str | None):
+                    raise _cannot_decode(value, f"Go struct field jsonPatchOp.{key} of type string")
+            elif key != "value":
+                said.append(f'json patch unknown field "[{index}].{key}"')
+    return said
 
 
-def _from(holder: dict[str, Any], operation: dict[str, Any], path: list[str], *, move: bool) -> int:
-    if not isinstance(operation.get("from"), str):
-        raise _Impossible("no from")
-    source = _pointer(operation["from"])
-    value = _found(holder[""], source)
-    if value is _ABSENT:
-        if move:
+def _cannot_decode(value: Any, what: str) -> BadRequest:
+    return BadRequest(f"error decoding patch: json: cannot unmarshal {json_kind(value)} into {what}")
+
+
+class _Document:
+    """A document while it is patched. What is changed is copied once, however often it changes."""
+
+    def __init__(self, root: Any) -> None:
+        self.root = root
+        self._own: dict[int, Any] = {}  # by id; held, so that no id comes back
+        self._copied = 0
+
+    def apply(self, operation: Any) -> None:
+        """Apply one operation.
+
+        Raises:
+            _Impossible: it does not fit.
+        """
+        if not isinstance(operation, dict):
+            raise _Impossible("no operation")
+        name, path, value = operation.get("op"), _pointer(operation.get("path")), operation.get("value")
+        if name == "add":
+            self._add(path, value)
+        elif name == "replace":
+            self._replace(path, value)
+        elif name == "remove":
+            self._remove(path)
+        elif name == "test":
+            if not _equal(_found(self.root, path), value):
+                raise _Impossible("test failed")
+        elif name in ("copy", "move"):
+            source = _pointer(operation.get("from"))
+            value = _found(self.root, source)
+            if name == "move":
+                self._remove(source)
+            self._add(path, value if name == "move" else self._copy(value))
+        else:
+            raise _Impossible("unknown operation")
+
+    def _copy(self, value: Any) -> Any:
+        """A copy of a value, counted, for copies may make much out of little."""
+        text = msgspec.json.encode(value)
+        self._copied += 0 if value is None else len(text)
+        if self._copied > COPIED_BYTES_MAX:
+            raise _Impossible("copies too much")
+        return msgspec.json.decode(text)
+
+    def _holder(self, path: list[str]) -> Any:
+        """The object or list that a path ends in, as a copy that may be changed."""
+        holder = self.root = self._mine(self.root)
+        for token in path[:-1]:
+            key: Any = _index(token, len(holder), add=False) if isinstance(holder, list) else token
+            if isinstance(holder, dict) and key not in holder:
+                raise _Impossible("absent")
+            holder[key] = self._mine(holder[key])
+            holder = holder[key]
+        return holder
+
+    def _mine(self, value: Any) -> Any:
+        if not isinstance(value, dict | list):
             raise _Impossible("absent")
-        value = None
-    if move:
-        if path[: len(source)] == source and len(path) > len(source):
-            raise _Impossible("into itself")
-        holder[""] = _without(holder[""], source)
-    holder[""] = _changed(holder[""], path, value, add=True)
-    return 0 if move else len(msgspec.json.encode(value))
+        if id(value) in self._own:
+            return value
+        copy = value.copy()
+        self._own[id(copy)] = copy
+        return copy
+
+    def _add(self, path: list[str], value: Any) -> None:
+        holder = self._holder(path)
+        if isinstance(holder, list):
+            holder.insert(_index(path[-1], len(holder), add=True), value)
+        else:
+            holder[path[-1]] = value
+
+    def _replace(self, path: list[str], value: Any) -> None:
+        holder = self._holder(path)
+        key: Any = path[-1]
+        holder[_index(key, len(holder), add=False) if isinstance(holder, list) else key] = value
+
+    def _remove(self, path: list[str]) -> None:
+        holder = self._holder(path)
+        if isinstance(holder, list):
+            del holder[_index(path[-1], len(holder), add=False)]
+        elif holder.pop(path[-1], _ABSENT) is _ABSENT:
+            raise _Impossible("absent")
 
 
-def _pointer(text: str) -> list[str]:
-    """The reference tokens of a JSON pointer (RFC 6901)."""
-    if text == "":
-        return []
-    if not text.startswith("/"):
+def _pointer(text: Any) -> list[str]:
+    """The reference tokens of a JSON pointer (RFC 6901); the whole document cannot be pointed at.
+
+    What stands before the first slash is passed over, as Kubernetes' library does.
+    """
+    if not isinstance(text, str) or "/" not in text:
         raise _Impossible("no pointer")
-    return [token.replace("~1", "/").replace("~0", "~") for token in text[1:].split("/")]
+    return [token.replace("~1", "/").replace("~0", "~") for token in text.split("/")[1:]]
 
 
 def _index(token: str, length: int, *, add: bool) -> int:
     """A place in a list: from its end when negative, as Kubernetes' library allows; ``-`` is behind the last."""
     if add and token == "-":
         return length
-    try:
-        index = int(token)
-    except ValueError:
-        raise _Impossible("no index") from None
-    last = length if add else length - 1
-    if not -length <= index <= last:
+    if _INDEX.fullmatch(token) is None:
+        raise _Impossible("no index")
+    places = length + 1 if add else length
+    index = int(token)
+    if not -places <= index < places:
         raise _Impossible("out of range")
-    return index if index >= 0 else index + length
+    return index if index >= 0 else index + places
 
 
 def _found(document: Any, path: list[str]) -> Any:
-    for token in path:
+    """The value at a path; None where its last key is absent, which is the same to Kubernetes' library."""
+    for position, token in enumerate(path):
         if isinstance(document, dict):
-            document = document.get(token, _ABSENT)
+            document = document.get(token)
         elif isinstance(document, list):
             document = document[_index(token, len(document), add=False)]
         else:
-            return _ABSENT
-        if document is _ABSENT:
-            return _ABSENT
+            raise _Impossible("absent")
+        if document is None and position < len(path) - 1:
+            raise _Impossible("absent")
     return document
-
-
-def _changed(document: Any, path: list[str], value: Any, *, add: bool) -> Any:
-    """A copy of the document, as far as the path goes, with the value there."""
-    if not path:
-        return value
-    token, rest = path[0], path[1:]
-    if isinstance(document, dict):
-        if rest and token not in document:
-            raise _Impossible("absent")
-        result = dict(document)
-        result[token] = _changed(document.get(token), rest, value, add=add) if rest else value
-        return result
-    if isinstance(document, list):
-        items = list(document)
-        index = _index(token, len(items), add=add and not rest)
-        if rest:
-            items[index] = _changed(items[index], rest, value, add=add)
-        elif add:
-            items.insert(index, value)
-        else:
-            items[index] = value
-        return items
-    raise _Impossible("absent")
-
-
-def _without(document: Any, path: list[str]) -> Any:
-    if not path:
-        return None
-    token, rest = path[0], path[1:]
-    if isinstance(document, dict):
-        if token not in document:
-            raise _Impossible("absent")
-        result = dict(document)
-        if rest:
-            result[token] = _without(document[token], rest)
-        else:
-            del result[token]
-        return result
-    if isinstance(document, list):
-        items = list(document)
-        index = _index(token, len(items), add=False)
-        if rest:
-            items[index] = _without(items[index], rest)
-        else:
-            del items[index]
-        return items
-    raise _Impossible("absent")
 
 
 def _equal(left: Any, right: Any) -> bool:
@@ -178,6 +198,8 @@ def _equal(left: Any, right: Any) -> bool:
         return False
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(_equal(left[key], right[key]) for key in left)
+    if type(left) is not type(right):
+        return False  # Kubernetes' library compares the texts of numbers
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(_equal(a, b) for a, b in zip(left, right, strict=True))
     return bool(left == right)

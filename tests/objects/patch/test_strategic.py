@@ -103,8 +103,9 @@ def test_primitives_are_a_set():
         ({"containers": [{"name": "a", "$patch": "frob"}]}, "unknown patch type: frob in map: map[$patch:frob name:a]"),
         ({"containers": [{"name": "a", "$patch": "merge"}]}, "merging lists cannot yet be specified in the patch"),
         ({"nodeSelector": {"$patch": 5}}, "unknown patch type: %!s(int64=5) in map: map[$patch:5]"),
-        ({"$setElementOrder/containers": 5}, "invalid patch format: $setElementOrder needs a list"),
-        ({"$deleteFromPrimitiveList/args": 5}, "invalid patch format: $deleteFromPrimitiveList needs a list"),
+        ({"$setElementOrder/containers": 5}, "expected a []interface {}, but received a int64"),
+        ({"$setElementOrder/nope": []}, 'unable to find api field in struct PodSpec for the json field "nope"'),
+        ({"containers": ["a"]}, "list element types are not identical: [[map[image:1 name:a] map[args:[x] image:1 name:b]] [a]]"),
     ],
 )
 def test_directives_that_do_not_fit(patch, said):
@@ -114,9 +115,13 @@ def test_directives_that_do_not_fit(patch, said):
     assert "reason" not in caught.value.status()
 
 
-def test_where_there_is_nothing_directives_and_nulls_are_dropped():
-    patch = {"affinity": {"x": None, "y": {"$retainKeys": ["z"], "z": 1}}, "dnsConfig": {"$patch": "replace", "a": 1}}
-    assert strategic_merge({}, patch, POD) == {"affinity": {"y": {"z": 1}}, "dnsConfig": {"a": 1}}
+def test_where_there_is_nothing_nulls_and_maps_with_directives_are_dropped():
+    patch = {
+        "affinity": {"x": None, "y": {"$patch": "delete"}, "z": 1},
+        "dnsConfig": {"$patch": "replace", "a": 1},
+        "volumes": [{"name": "a"}, {"name": "b", "$patch": "delete"}],
+    }
+    assert strategic_merge({}, patch, POD) == {"affinity": {"z": 1}, "volumes": [{"name": "a"}]}
 
 
 def test_values_as_go_prints_them():
