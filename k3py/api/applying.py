@@ -7,8 +7,9 @@ import yaml
 
 from k3py.api.parameters import Query, is_true, last
 from k3py.model.errors import BadRequest, Cause, Invalid, invalid
+from k3py.objects.go_types import json_kind
 from k3py.objects.options import FieldValidation, WriteOptions
-from k3py.objects.yaml_values import load_yaml
+from k3py.objects.yaml_values import explained, load_yaml, warnings_of
 
 
 def apply_options(query: Query, options: WriteOptions) -> WriteOptions:
@@ -44,12 +45,17 @@ def apply_body(data: bytes, validation: FieldValidation) -> tuple[dict[str, Any]
     """
     try:
         value, duplicates = load_yaml(data)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadRequest(f"error decoding YAML: {' '.join(str(error).split())}") from None
+    except yaml.YAMLError as error:
+        raise BadRequest(f"error decoding YAML: error converting YAML to JSON: {explained(error)}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"error decoding YAML: {error}") from None
     if value is None:
         value = {}
     if not isinstance(value, dict):
-        raise BadRequest("error decoding YAML: the body is no object")
+        raise BadRequest(
+            "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal"
+            f" {json_kind(value)} into Go value of type map[string]interface {{}}"
+        )
     if duplicates and validation is FieldValidation.STRICT:
-        raise BadRequest(f"error strict decoding YAML: {', '.join(duplicates)}")
-    return value, duplicates if validation is FieldValidation.WARN else []
+        raise BadRequest(f"error strict decoding YAML: error converting YAML to JSON: {', '.join(duplicates)}")
+    return value, warnings_of(duplicates) if validation is FieldValidation.WARN else []

@@ -15,7 +15,6 @@ from k3py.objects.options import WriteOptions
 
 def decide(
     kind: Kind,
-    namespace: str,
     name: str,
     live: bytes | None,
     patch: Mapping[str, Any],
@@ -42,16 +41,17 @@ def decide(
     except ValueError as error:
         raise BadRequest(f"failed to convert the applied object: {error}") from None
     if live is None:
-        _check_new(kind, namespace, name, new)
+        _check_new(kind, name, new)
     return new, Author(options.field_manager, now, result.managed_fields)
 
 
-def _check_new(kind: Kind, namespace: str, name: str, new: Any) -> None:
+def _check_new(kind: Kind, name: str, new: Any) -> None:
     """A new object is the one that the URL names."""
     meta = new.metadata
-    if meta.name and meta.name != name:
+    if not meta.name:
+        raise BadRequest(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
+    if meta.name != name:
         raise BadRequest(f"the name of the object ({meta.name}) does not match the name on the URL ({name})")
-    meta.name = meta.name or name
     if meta.uid:
         why = f"uid mismatch: the provided object specified uid {meta.uid}, and no existing object was found"
         raise conflict(kind.plural, kind.group, name, why)

@@ -185,7 +185,7 @@ class Objects(Reads):
         current = self.store.latest(collection_name(kind), namespace, name)
         try:
             live = None if current is None else current.raw
-            new, author = applying.decide(kind, namespace, name, live, patch, subresource, options, self.clock.now())
+            new, author = applying.decide(kind, name, live, patch, subresource, options, self.clock.now())
         except Problem:
             await self.settled()
             raise
