@@ -203,6 +203,15 @@ def already_exists(resource: str, group: str, name: str) -> AlreadyExists:
     return AlreadyExists(f'{resource_name(resource, group)} "{name}" already exists', Details(name, group, resource))
 
 
+def name_conflict(resource: str, group: str, name: str) -> AlreadyExists:
+    """A name that the server drew is taken, as were those before it: another attempt may be luckier."""
+    said = f'{resource_name(resource, group)} "{name}" already exists'
+    return AlreadyExists(
+        f"{said}, the server was not able to generate a unique name for the object",
+        Details(name, group, resource, retry_after_seconds=1),
+    )
+
+
 def conflict(resource: str, group: str, name: str, why: str) -> Conflict:
     return Conflict(
         f'Operation cannot be fulfilled on {resource_name(resource, group)} "{name}": {why}',
@@ -223,8 +232,8 @@ def forbidden(resource: str, group: str, name: str, why: str) -> Forbidden:
 
 
 def invalid(kind: str, group: str, name: str, causes: Sequence[Cause]) -> Invalid:
-    """Everything that is wrong with an object, in one answer (``errors.NewInvalid``)."""
-    lines = [f"{c.field}: {c.message}" for c in causes]
+    """Everything that is wrong with an object, in one answer (``errors.NewInvalid``); the message repeats nothing."""
+    lines = list(dict.fromkeys(f"{c.field}: {c.message}" for c in causes))
     said = lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
     return Invalid(
         f'{resource_name(kind, group)} "{name}" is invalid: {said}', Details(name, group, kind, causes=causes)

@@ -79,6 +79,7 @@ def creation(
     wrong = Errors()
     check_meta(meta, kind.namespaced, rules.name, wrong)
     rules.check(new, wrong)
+    rules.check_create(new, wrong)
     admission.check(new, wrong)
     if not wrong:
         admission.allocate(new, None, wrong)
@@ -150,7 +151,8 @@ def update(
     if is_finished(new):
         return Removal(new)
     keep_times(new, old)
-    return Replacement(new, rules.warn(new) if subresource == "" else (), unchanged=new == old)
+    warnings = rules.warnings_of_change(new, old) if subresource == "" else ()
+    return Replacement(new, warnings, unchanged=new == old)
 
 
 def _same_object(kind: Kind, meta: ObjectMeta, old: ObjectMeta) -> None:

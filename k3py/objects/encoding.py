@@ -10,7 +10,7 @@ import msgspec
 
 from k3py.model.codec import fields_of
 from k3py.model.errors import RequestTooLarge
-from k3py.model.generated import core_v1
+from k3py.model.generated import batch_v1, core_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.store.records import Encoded
@@ -67,8 +67,9 @@ Reader = Callable[[Any], tuple[str, ...]]
 @cache
 def _reader(kind: type[Wire], selectable: tuple[str, ...]) -> Reader:
     """Reads all fields of a kind at once where no part of their paths can be absent."""
-    paths = [_attributes(kind, field) for field in selectable]
-    if len(paths) < 2 or any((kind, field) in _SPECIAL for field in selectable) or any(p[1] for p in paths):
+    special = any((kind, field) in _SPECIAL for field in selectable)
+    paths = [] if special else [_attributes(kind, field) for field in selectable]
+    if len(paths) < 2 or any(optional for _, optional in paths):
         getters = _getters(kind, selectable)
         return lambda obj: tuple([getter(obj) for getter in getters])
     values_of = attrgetter(*[".".join(attributes) for attributes, _ in paths])
@@ -85,7 +86,14 @@ def _event_source(event: core_v1.Event) -> str:
     return source or event.reporting_component
 
 
-_SPECIAL: Final[dict[tuple[type[Wire], str], Callable[[Any], str]]] = {(core_v1.Event, "source"): _event_source}
+def _successful(job: batch_v1.Job) -> str:
+    return str(job.status.succeeded)
+
+
+_SPECIAL: Final[dict[tuple[type[Wire], str], Callable[[Any], str]]] = {
+    (core_v1.Event, "source"): _event_source,
+    (batch_v1.Job, "status.successful"): _successful,
+}
 
 
 def _attributes(kind: type[Wire], path: str) -> tuple[list[str], bool]:

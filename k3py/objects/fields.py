@@ -37,6 +37,10 @@ class Errors:
         """The value is of the right type, but cannot be used."""
         self._add("FieldValueInvalid", f"Invalid value: {shown(value)}: {detail}", path)
 
+    def unfit(self, path: str, detail: str) -> None:
+        """As ``invalid``, where the value itself tells nobody anything."""
+        self._add("FieldValueInvalid", f"Invalid value: {detail}", path)
+
     def each_invalid(self, path: str, value: Any, details: Iterable[str]) -> None:
         """As ``invalid``, once for each detail."""
         for detail in details:

@@ -37,6 +37,7 @@ class Rules:
         prepare_update: (new, old): carries over what an update of the main resource cannot change, beside status.
         prepare_status: (new, old): likewise for the status subresource, beside spec.
         check: (object, errors): everything wrong with an object, new or changed.
+        check_create: (object, errors): what only a new object may not be; said after ``check``.
         check_update: (new, old, errors): what a change of the main resource may not do.
         check_status: (new, old, errors): what a change of the status may not do.
         generation_moves: (new, old).
@@ -45,6 +46,7 @@ class Rules:
         create_on_update: a PUT of an object that is not there creates it.
         returns_deleted: a deletion answers with the object, not with a ``Status``.
         warn: what the user should hear although it is no error.
+        warn_update: (new, old): the same of a change; when it is not given, ``warn`` speaks of changes too.
     """
 
     default: Callable[[Any], None] = nothing
@@ -52,6 +54,7 @@ class Rules:
     prepare_update: Callable[[Any, Any], None] = nothing
     prepare_status: Callable[[Any, Any], None] = nothing
     check: Callable[[Any, Errors], None] = nothing
+    check_create: Callable[[Any, Errors], None] = nothing
     check_update: Callable[[Any, Any, Errors], None] = nothing
     check_status: Callable[[Any, Any, Errors], None] = nothing
     generation_moves: Callable[[Any, Any], bool] = spec_changed
@@ -60,6 +63,11 @@ class Rules:
     create_on_update: bool = False
     returns_deleted: bool = False
     warn: Callable[[Any], list[str]] = no_warnings
+    warn_update: Callable[[Any, Any], list[str]] | None = None
+
+    def warnings_of_change(self, new: Any, old: Any) -> list[str]:
+        """What the user should hear of an update of the main resource."""
+        return self.warn(new) if self.warn_update is None else self.warn_update(new, old)
 
 
 PLAIN: Final = Rules()

@@ -1,5 +1,9 @@
-"""Defaults of workloads. Source: Kubernetes ``pkg/apis/apps/v1/defaults.go``."""
+"""Defaults of workloads, and what only the server sets of them.
 
+Source: Kubernetes ``pkg/apis/apps/v1/defaults.go`` and the kinds' strategies.
+"""
+
+import re
 from typing import Final
 
 from k3py.model.generated import apps_v1
@@ -8,6 +12,9 @@ from k3py.objects.defaults.pods import pod_spec
 SURGE: Final = "25%"
 HISTORY: Final = 10
 PROGRESS_SECONDS: Final = 600
+# How often a DaemonSet's template changed; a field once, an annotation since.
+TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
+_GENERATION: Final = re.compile("[+-]?[0-9]{1,18}", re.ASCII)
 
 
 def deployment(obj: apps_v1.Deployment) -> None:
@@ -37,6 +44,89 @@ def replica_set(obj: apps_v1.ReplicaSet) -> None:
     if obj.spec.replicas is None:
         obj.spec.replicas = 1
     pod_spec(obj.spec.template.spec)
+
+
+def stateful_set(obj: apps_v1.StatefulSet) -> None:
+    """One replica after the other, whose claims stay."""
+    spec = obj.spec
+    spec.pod_management_policy = spec.pod_management_policy or "OrderedReady"
+    strategy = spec.update_strategy
+    if not strategy.type:
+        strategy.type = "RollingUpdate"
+        if strategy.rolling_update is None:
+            strategy.rolling_update = apps_v1.RollingUpdateStatefulSetStrategy()
+    rolling = strategy.rolling_update
+    if strategy.type == "RollingUpdate" and rolling is not None and rolling.partition is None:
+        rolling.partition = 0
+    if spec.persistent_volume_claim_retention_policy is None:
+        spec.persistent_volume_claim_retention_policy = apps_v1.StatefulSetPersistentVolumeClaimRetentionPolicy()
+    retention = spec.persistent_volume_claim_retention_policy
+    retention.when_deleted = retention.when_deleted or "Retain"
+    retention.when_scaled = retention.when_scaled or "Retain"
+    if spec.replicas is None:
+        spec.replicas = 1
+    if spec.revision_history_limit is None:
+        spec.revision_history_limit = HISTORY
+    for claim in spec.volume_claim_templates:
+        claim.api_version, claim.kind = "v1", "PersistentVolumeClaim"
+        claim.status.phase = claim.status.phase or "Pending"
+        claim.spec.volume_mode = "Filesystem" if claim.spec.volume_mode is None else claim.spec.volume_mode
+    pod_spec(spec.template.spec)
+
+
+def new_stateful_set(obj: apps_v1.StatefulSet) -> None:
+    """Kubernetes replaces one pod at a time: more is behind a gate that is closed."""
+    if obj.spec.update_strategy.rolling_update is not None:
+        obj.spec.update_strategy.rolling_update.max_unavailable = None
+
+
+def stateful_set_changed(new: apps_v1.StatefulSet, old: apps_v1.StatefulSet) -> None:
+    """As ``new_stateful_set``, but that an object keeps what it has."""
+    before = old.spec.update_strategy.rolling_update
+    if before is None or before.max_unavailable is None:
+        new_stateful_set(new)
+
+
+def daemon_set(obj: apps_v1.DaemonSet) -> None:
+    """Replaced one pod at a time."""
+    strategy = obj.spec.update_strategy
+    strategy.type = strategy.type or "RollingUpdate"
+    if strategy.type == "RollingUpdate":
+        if strategy.rolling_update is None:
+            strategy.rolling_update = apps_v1.RollingUpdateDaemonSet()
+        if strategy.rolling_update.max_unavailable is None:
+            strategy.rolling_update.max_unavailable = 1
+        if strategy.rolling_update.max_surge is None:
+            strategy.rolling_update.max_surge = 0
+    if obj.spec.revision_history_limit is None:
+        obj.spec.revision_history_limit = HISTORY
+    _set_generation(obj, _generation(obj))
+    pod_spec(obj.spec.template.spec)
+
+
+def new_daemon_set(obj: apps_v1.DaemonSet) -> None:
+    """Its template is the first, unless the user counts from elsewhere."""
+    _set_generation(obj, max(1, _generation(obj)))
+
+
+def daemon_set_changed(new: apps_v1.DaemonSet, old: apps_v1.DaemonSet) -> None:
+    """The server counts templates, not the user."""
+    changed = new.spec.template != old.spec.template
+    _set_generation(new, _generation(old) + changed)
+
+
+def keep_template_generation(new: apps_v1.DaemonSet, old: apps_v1.DaemonSet) -> None:
+    """A status does not count templates."""
+    _set_generation(new, _generation(old))
+
+
+def _generation(obj: apps_v1.DaemonSet) -> int:
+    text = obj.metadata.annotations.get(TEMPLATE_GENERATION, "")
+    return int(text) if _GENERATION.fullmatch(text) else 0
+
+
+def _set_generation(obj: apps_v1.DaemonSet, number: int) -> None:
+    obj.metadata.annotations[TEMPLATE_GENERATION] = str(number)
 
 
 def keep_labels(new: apps_v1.Deployment, old: apps_v1.Deployment) -> None:

@@ -16,7 +16,6 @@ _EXISTS_VALUES: Final = "may not be specified when `operator` is 'Exists' or 'Do
 
 def label_selector(selector: meta_v1.LabelSelector, path: str, wrong: Errors) -> None:
     """A label selector as objects carry it."""
-    before = len(wrong.causes)
     labels(f"{path}.matchLabels", selector.match_labels, wrong)
     for index, each in enumerate(selector.match_expressions):
         place = f"{path}.matchExpressions[{index}]"
@@ -31,8 +30,6 @@ def label_selector(selector: meta_v1.LabelSelector, path: str, wrong: Errors) ->
         wrong.each_invalid(f"{place}.key", each.key, names.qualified_name(each.key))
         for position, value in enumerate(each.values):
             wrong.each_invalid(f"{place}.values[{position}]", value, names.label_value(value))
-    if len(wrong.causes) > before and path == "spec.selector":
-        wrong.invalid(path, selector, "invalid label selector")
 
 
 def labels(path: str, wanted: dict[str, str], wrong: Errors) -> None:

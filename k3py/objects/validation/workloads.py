@@ -1,29 +1,33 @@
-"""Checks of deployments and replica sets."""
+"""Checks of Deployments and ReplicaSets. Source: Kubernetes ``pkg/apis/apps/validation``."""
 
-import re
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from k3py.model.generated import apps_v1, core_v1, meta_v1
-from k3py.model.selectors import from_struct
 from k3py.objects.fields import Errors
-from k3py.objects.meta import check_annotations, check_finalizers, check_labels
-from k3py.objects.validation.pods import pod_spec, template_warnings
-from k3py.objects.validation.scheduling import label_selector
-
-_PERCENT: Final = re.compile("[0-9]+%", re.ASCII)
-_PERCENT_RULE: Final = (
-    "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for"
-    " validation is '[0-9]+%')"
+from k3py.objects.validation.go_names import go_names
+from k3py.objects.validation.percentages import amount, at_most_all, count_or_percent
+from k3py.objects.validation.templates import (
+    compiled,
+    labels_match,
+    name_warnings,
+    only_always,
+    own_selector,
+    pod_template,
+    warnings_of,
 )
-_MISMATCH: Final = "`selector` does not match template `labels`"
+
+_SHARED_DISK: Final = (
+    "must be true for replicated pods > 1; GCE PD can only be mounted on multiple machines if it is read-only"
+)
+Named = Iterable[tuple[str, int | None]]
 
 
 def deployment(obj: apps_v1.Deployment, wrong: Errors) -> None:
     """A Deployment's spec."""
     spec = obj.spec
     wrong.not_negative("spec.replicas", spec.replicas)
-    _selector(spec.selector, wrong)
-    _template(spec.template, spec.selector, wrong)
+    _pods(spec.selector, spec.template, spec.replicas, wrong)
     _strategy(spec.strategy, wrong)
     wrong.not_negative("spec.minReadySeconds", spec.min_ready_seconds)
     wrong.not_negative("spec.revisionHistoryLimit", spec.revision_history_limit)
@@ -41,21 +45,24 @@ def deployment_update(new: apps_v1.Deployment, old: apps_v1.Deployment, wrong: E
 def deployment_status(new: apps_v1.Deployment, old: apps_v1.Deployment, wrong: Errors) -> None:
     """Numbers fit together."""
     status = new.status
-    for name, value in (
-        ("observedGeneration", status.observed_generation),
-        ("replicas", status.replicas),
-        ("updatedReplicas", status.updated_replicas),
-        ("readyReplicas", status.ready_replicas),
-        ("availableReplicas", status.available_replicas),
-        ("unavailableReplicas", status.unavailable_replicas),
-    ):
-        wrong.not_negative(f"status.{name}", value)
-    _not_more("updatedReplicas", status.updated_replicas, "replicas", status.replicas, wrong)
-    _not_more("readyReplicas", status.ready_replicas, "replicas", status.replicas, wrong)
-    _not_more("availableReplicas", status.available_replicas, "replicas", status.replicas, wrong)
-    _not_more("availableReplicas", status.available_replicas, "readyReplicas", status.ready_replicas, wrong)
-    if (status.collision_count or 0) < (old.status.collision_count or 0):
-        wrong.invalid("status.collisionCount", status.collision_count, "cannot be decremented")
+    none_negative(
+        (
+            ("observedGeneration", status.observed_generation),
+            ("replicas", status.replicas),
+            ("updatedReplicas", status.updated_replicas),
+            ("readyReplicas", status.ready_replicas),
+            ("availableReplicas", status.available_replicas),
+            ("unavailableReplicas", status.unavailable_replicas),
+            ("terminatingReplicas", status.terminating_replicas),
+            ("collisionCount", status.collision_count),
+        ),
+        wrong,
+    )
+    not_more("updatedReplicas", status.updated_replicas, "status.replicas", status.replicas, wrong)
+    not_more("readyReplicas", status.ready_replicas, "status.replicas", status.replicas, wrong)
+    not_more("availableReplicas", status.available_replicas, "status.replicas", status.replicas, wrong)
+    not_more("availableReplicas", status.available_replicas, "readyReplicas", status.ready_replicas, wrong)
+    not_decremented(status.collision_count, old.status.collision_count, wrong)
 
 
 def replica_set(obj: apps_v1.ReplicaSet, wrong: Errors) -> None:
@@ -63,12 +70,12 @@ def replica_set(obj: apps_v1.ReplicaSet, wrong: Errors) -> None:
     spec = obj.spec
     wrong.not_negative("spec.replicas", spec.replicas)
     wrong.not_negative("spec.minReadySeconds", spec.min_ready_seconds)
-    _selector(spec.selector, wrong)
-    _template(spec.template, spec.selector, wrong)
+    _pods(spec.selector, spec.template, spec.replicas, wrong)
 
 
 def replica_set_update(new: apps_v1.ReplicaSet, old: apps_v1.ReplicaSet, wrong: Errors) -> None:
-    """The selector stays."""
+    """The selector stays. Kubernetes looks at the spec twice, and its causes say so."""
+    replica_set(new, wrong)
     wrong.immutable("spec.selector", new.spec.selector, old.spec.selector)
 
 
@@ -76,65 +83,79 @@ def replica_set_status(new: apps_v1.ReplicaSet, old: apps_v1.ReplicaSet, wrong: 
     """Numbers fit together."""
     del old
     status = new.status
-    for name, value in (
-        ("replicas", status.replicas),
-        ("fullyLabeledReplicas", status.fully_labeled_replicas),
-        ("readyReplicas", status.ready_replicas),
-        ("availableReplicas", status.available_replicas),
-        ("observedGeneration", status.observed_generation),
-    ):
+    none_negative(
+        (
+            ("replicas", status.replicas),
+            ("fullyLabeledReplicas", status.fully_labeled_replicas),
+            ("readyReplicas", status.ready_replicas),
+            ("availableReplicas", status.available_replicas),
+            ("terminatingReplicas", status.terminating_replicas),
+            ("observedGeneration", status.observed_generation),
+        ),
+        wrong,
+    )
+    not_more("fullyLabeledReplicas", status.fully_labeled_replicas, "status.replicas", status.replicas, wrong)
+    not_more("readyReplicas", status.ready_replicas, "status.replicas", status.replicas, wrong)
+    not_more("availableReplicas", status.available_replicas, "status.replicas", status.replicas, wrong)
+    not_more("availableReplicas", status.available_replicas, "readyReplicas", status.ready_replicas, wrong)
+
+
+def warnings(obj: apps_v1.Deployment | apps_v1.ReplicaSet) -> list[str]:
+    """What the user should hear of a new Deployment or ReplicaSet."""
+    return name_warnings(obj.metadata.name) + warnings_of(obj.spec.template, "spec.template")
+
+
+def update_warnings(
+    new: apps_v1.Deployment | apps_v1.ReplicaSet | apps_v1.DaemonSet,
+    old: apps_v1.Deployment | apps_v1.ReplicaSet | apps_v1.DaemonSet,
+) -> list[str]:
+    """What the user should hear of a change: nothing new while the generation stays."""
+    if new.metadata.generation == old.metadata.generation:
+        return []
+    return warnings_of(new.spec.template, "spec.template")
+
+
+def none_negative(numbers: Named, wrong: Errors) -> None:
+    """Numbers of a status, by JSON name."""
+    for name, value in numbers:
         wrong.not_negative(f"status.{name}", value)
-    _not_more("fullyLabeledReplicas", status.fully_labeled_replicas, "replicas", status.replicas, wrong)
-    _not_more("readyReplicas", status.ready_replicas, "replicas", status.replicas, wrong)
-    _not_more("availableReplicas", status.available_replicas, "replicas", status.replicas, wrong)
-    _not_more("availableReplicas", status.available_replicas, "readyReplicas", status.ready_replicas, wrong)
 
 
-def warnings(obj: Any) -> list[str]:
-    """What kubectl shows of a template that works but should not be written so."""
-    return template_warnings(obj.spec.template.spec, "spec.template.spec")
-
-
-def _not_more(name: str, value: int, bound: str, maximum: int, wrong: Errors) -> None:
+def not_more(name: str, value: int, bound: str, maximum: int, wrong: Errors) -> None:
+    """A number of a status is no greater than another; ``bound`` is how the message calls that."""
     if value > maximum:
-        shown = "status.replicas" if bound == "replicas" else bound
-        wrong.invalid(f"status.{name}", value, f"cannot be greater than {shown}")
+        wrong.invalid(f"status.{name}", value, f"cannot be greater than {bound}")
 
 
-def _selector(selector: meta_v1.LabelSelector | None, wrong: Errors) -> None:
-    if selector is None:
-        wrong.required("spec.selector")
+def not_decremented(new: int | None, old: int | None, wrong: Errors) -> None:
+    """The count of hash collisions only grows."""
+    if old is not None and (new is None or new < old):
+        wrong.invalid("status.collisionCount", new or 0, "cannot be decremented")
+
+
+def _pods(
+    selector: meta_v1.LabelSelector | None, template: core_v1.PodTemplateSpec, replicas: int | None, wrong: Errors
+) -> None:
+    """Selector and template of a ReplicaSet, or of the ReplicaSets to come."""
+    path = "spec.template"
+    own_selector(selector, "spec.selector", "deployment", wrong)
+    found = compiled(selector)
+    if found is None:
+        wrong.invalid("spec.selector", selector, "invalid label selector")
         return
-    label_selector(selector, "spec.selector", wrong)
-    if not selector.match_labels and not selector.match_expressions:
-        wrong.invalid("spec.selector", selector, "empty selector is invalid for deployment")
+    labels_match(found, template, path, wrong)
+    pod_template(template, path, wrong)
+    if (replicas or 0) > 1:
+        _shared_disks(template.spec.volumes, f"{path}.spec.volumes", wrong)
+    only_always(template, path, "ReplicaSet", wrong)
 
 
-def _template(template: core_v1.PodTemplateSpec, selector: meta_v1.LabelSelector | None, wrong: Errors) -> None:
-    path, meta = "spec.template", template.metadata
-    if selector is None or _is_fit(selector):
-        compiled = from_struct(selector)
-        if selector is None or ((selector.match_labels or selector.match_expressions)
-                                and not compiled.matches(meta.labels)):  # fmt: skip
-            wrong.invalid(f"{path}.metadata.labels", meta.labels or None, _MISMATCH)
-    check_labels(f"{path}.labels", meta.labels, wrong)
-    check_annotations(f"{path}.annotations", meta.annotations, wrong)
-    check_finalizers(f"{path}.finalizers", meta.finalizers, wrong)
-    pod_spec(template.spec, meta, f"{path}.spec", wrong)
-    if template.spec.ephemeral_containers:
-        wrong.forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")
-    if template.spec.restart_policy and template.spec.restart_policy != "Always":
-        wrong.unsupported(f"{path}.spec.restartPolicy", template.spec.restart_policy, ("Always",))
-    if template.spec.active_deadline_seconds is not None:
-        wrong.forbidden(f"{path}.spec.activeDeadlineSeconds", "activeDeadlineSeconds in ReplicaSet is not Supported")
-
-
-def _is_fit(selector: meta_v1.LabelSelector) -> bool:
-    try:
-        from_struct(selector)
-    except ValueError:
-        return False
-    return True
+def _shared_disks(volumes: list[core_v1.Volume], path: str, wrong: Errors) -> None:
+    """Pods on several machines can only read from a disk that they share."""
+    for index, volume in enumerate(volumes):
+        disk = volume.gce_persistent_disk
+        if disk is not None and not disk.read_only:
+            wrong.invalid(f"{path}[{index}].gcePersistentDisk.readOnly", False, _SHARED_DISK)
 
 
 def _strategy(strategy: apps_v1.DeploymentStrategy, wrong: Errors) -> None:
@@ -148,30 +169,10 @@ def _strategy(strategy: apps_v1.DeploymentStrategy, wrong: Errors) -> None:
             wrong.required(f"{path}.rollingUpdate", "this should be defaulted and never be nil")
             return
         unavailable, surge = rolling.max_unavailable, rolling.max_surge
-        _count_or_percent(f"{path}.rollingUpdate.maxUnavailable", unavailable, wrong)
-        _count_or_percent(f"{path}.rollingUpdate.maxSurge", surge, wrong)
-        if _is_zero(unavailable) and _is_zero(surge):
+        count_or_percent(f"{path}.rollingUpdate.maxUnavailable", unavailable, wrong)
+        count_or_percent(f"{path}.rollingUpdate.maxSurge", surge, wrong)
+        if amount(unavailable) == 0 and amount(surge) == 0:
             wrong.invalid(f"{path}.rollingUpdate.maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
-        _at_most_all(f"{path}.rollingUpdate.maxUnavailable", unavailable, wrong)
+        at_most_all(f"{path}.rollingUpdate.maxUnavailable", unavailable, wrong)
     else:
-        shown = {"Type": strategy.type, "RollingUpdate": strategy.rolling_update}
-        wrong.unsupported(path, shown, ("Recreate", "RollingUpdate"))
-
-
-def _count_or_percent(path: str, value: int | str | None, wrong: Errors) -> None:
-    if isinstance(value, str):
-        if not _PERCENT.fullmatch(value):
-            wrong.invalid(path, value, _PERCENT_RULE)
-    else:
-        wrong.not_negative(path, value)
-
-
-def _is_zero(value: int | str | None) -> bool:
-    if isinstance(value, str):
-        return bool(_PERCENT.fullmatch(value)) and int(value[:-1]) == 0
-    return value in (0, None)
-
-
-def _at_most_all(path: str, value: int | str | None, wrong: Errors) -> None:
-    if isinstance(value, str) and _PERCENT.fullmatch(value) and int(value[:-1]) > 100:
-        wrong.invalid(path, value, "must not be greater than 100%")
+        wrong.unsupported(path, go_names(strategy), ("Recreate", "RollingUpdate"))
