@@ -1,18 +1,32 @@
 """``limit`` and ``continue``: a list in pieces, all of them from one moment.
 
-Kubernetes API Concepts, "Retrieving large results sets in chunks". The token carries the revision of the first piece
-and the last key given; the store keeps the listing of that revision for a while.
+Kubernetes API Concepts, "Retrieving large results sets in chunks". The token has the form of apiserver's
+``storage/continue.go``: the revision of the first piece and the first key that may come next, within the list's prefix.
 """
 
 import base64
 import binascii
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from k3py.model.errors import BadRequest
+from k3py.model.errors import BadRequest, Expired
 from k3py.store.records import Record
+
+_VERSION = "meta.k8s.io/v1"
+# The revision in a token that goes on with whatever is there now.
+ANY_REVISION = -1
+# A name and a namespace have 253 bytes at most; no key that we give out comes near.
+TOKEN_LENGTH_MAX = 4096
+_TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+    "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+    "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+    "modified, or deleted between the time the first chunk was returned and now may show up in the list."
+)
 
 
 @dataclass(frozen=True)
@@ -24,17 +38,29 @@ class Page:
     remaining: int | None = None
 
 
-class Token(msgspec.Struct, frozen=True):
-    """Where to go on: revision of the listing, and namespace and name of the last record given."""
+class Token(msgspec.Struct, frozen=True, omit_defaults=False):
+    """Where to go on: the revision of the list, and where the rest begins: ``name``, or ``namespace/name`` in a list of
+    all namespaces; a NUL behind it passes the object of that name over."""
 
-    v: int
-    rv: int
-    namespace: str
-    name: str
+    v: str = ""
+    rv: int = 0
+    start: str = ""
 
     def encode(self) -> str:
         """The token as clients pass it back."""
         return base64.urlsafe_b64encode(msgspec.json.encode(self)).decode().rstrip("=")
+
+
+class ContinueExpired(Expired):
+    """The page before is too long ago. The answer has another token, with which the client may go on all the same."""
+
+    def __init__(self, start: str) -> None:
+        super().__init__(_TOO_OLD)
+        self.token = Token(_VERSION, ANY_REVISION, start).encode()
+
+    def status(self) -> dict[str, Any]:
+        """The ``Status``, with the token in its metadata."""
+        return {**super().status(), "metadata": {"continue": self.token}}
 
 
 def parse_token(text: str) -> Token:
@@ -44,39 +70,65 @@ def parse_token(text: str) -> Token:
         BadRequest: it is not one of ours.
     """
     try:
-        padded = text + "=" * (-len(text) % 4)
-        token = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=Token)
+        if len(text) > TOKEN_LENGTH_MAX or "=" in text:
+            raise ValueError("illegal base64 data")
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        token = msgspec.json.decode(data, type=Token)
     except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
-        raise BadRequest(f"continue key is not valid: {error}") from error
-    if token.v != 1 or token.rv < 0:
-        raise BadRequest("continue key is not valid: unknown version")
+        raise _invalid(f"continue key is not valid: {error}") from error
+    if token.v != _VERSION:
+        raise _invalid(f"continue key is not valid: server does not recognize this encoded version {token.v}")
+    if token.rv == 0:
+        raise _invalid(f"continue key is not valid: incorrect encoded start resourceVersion (version {_VERSION})")
+    if not token.start:
+        raise _invalid(f"continue key is not valid: encoded start key empty (version {_VERSION})")
+    if any(part in ("", ".", "..") for part in token.start.removeprefix("/").split("/")):  # no key of the list
+        raise _invalid(f"continue key is not valid: {token.start}")
     return token
 
 
-def page(records: Sequence[Record], limit: int, after: tuple[str, str] | None, revision: int, *, exact: bool) -> Page:
-    """The records behind ``after`` (namespace and name), at most ``limit`` (0: all).
+def _invalid(why: str) -> BadRequest:
+    return BadRequest(f"invalid continue token: {why}")
 
-    ``exact`` says that the records are all there are, so that what remains may be counted: with a selector
-    Kubernetes does not say.
+
+def page(
+    records: Sequence[Record],
+    limit: int,
+    start: str,
+    revision: int,
+    *,
+    of_namespace: bool,
+    has: Callable[[Record], bool] | None = None,
+) -> Page:
+    """The records from ``start`` on (a token's; empty: all) that ``has`` selects (None: all), up to ``limit`` (0: all).
+
+    As in Kubernetes there may be a token although nothing more is selected, and only a list without selectors says how
+    many remain. ``of_namespace``: the records are of one namespace, or have none.
     """
-    start = 0
-    if after is not None:
-        start = _position_behind(records, after)
-    rest = len(records) - start
-    if not limit or rest <= limit:
-        return Page(records[start:] if start else records)
-    piece = records[start : start + limit]
-    last = piece[-1]
-    token = Token(1, revision, last.namespace, last.name).encode()
-    return Page(piece, token, rest - limit if exact else None)
+    position = _position(records, start.removeprefix("/"), of_namespace) if start else 0
+    rest = len(records) - position
+    if has is None:
+        if not limit or rest <= limit:
+            return Page(records[position:] if position else records)
+        piece = records[position : position + limit]
+        return Page(piece, _token(piece[-1], revision, of_namespace), rest - limit)
+    found: list[Record] = []
+    for index in range(position, len(records)):
+        if not has(records[index]):
+            continue
+        found.append(records[index])
+        if len(found) == limit and index + 1 < len(records):
+            return Page(found, _token(found[-1], revision, of_namespace))
+    return Page(found)
 
 
-def _position_behind(records: Sequence[Record], after: tuple[str, str]) -> int:
-    low, high = 0, len(records)
-    while low < high:
-        middle = (low + high) // 2
-        if (records[middle].namespace, records[middle].name) <= after:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def _token(last: Record, revision: int, of_namespace: bool) -> str:
+    key = last.name if of_namespace else f"{last.namespace}/{last.name}"
+    return Token(_VERSION, revision, f"{key}\0").encode()
+
+
+def _position(records: Sequence[Record], start: str, of_namespace: bool) -> int:
+    if of_namespace:
+        return bisect_left(records, start, key=lambda each: each.name)
+    namespace, _, name = start.partition("/")
+    return bisect_left(records, (namespace, name), key=lambda each: (each.namespace, each.name))

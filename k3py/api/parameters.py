@@ -1,4 +1,5 @@
-"""Query parameters: the last one given counts, and numbers are 64 bits wide, as in Go."""
+"""Query parameters, as Kubernetes' generated conversions read them: the first one given counts, numbers are 64 bits
+wide, and a boolean is true unless it says that it is not."""
 
 from collections.abc import Mapping
 
@@ -8,11 +9,18 @@ Query = Mapping[str, list[str]]
 INTEGER_MAX = (1 << 63) - 1
 # No number of 64 bits has more digits. Python itself refuses to read very long ones.
 _DIGITS_MAX = 20
+# Go's reader of numbers takes any count of leading zeros; a message quotes no more than this much of a text.
+_QUOTED_MAX = 64
 
 
-def last(query: Query, name: str) -> str:
+def first(query: Query, name: str) -> str:
     """The parameter's value; empty when it is not given."""
-    return query.get(name, [""])[-1]
+    values = query.get(name)
+    return values[0] if values else ""
+
+
+# Callers elsewhere know it by this name.
+last = first
 
 
 def integer(query: Query, name: str) -> int | None:
@@ -21,17 +29,29 @@ def integer(query: Query, name: str) -> int | None:
     Raises:
         BadRequest: it is none, or needs more than 64 bits.
     """
-    text = last(query, name)
-    if not text:
+    values = query.get(name)
+    if not values:
         return None
-    digits = text.removeprefix("-")
+    text = values[0]
+    digits = text[1:] if text[:1] in ("+", "-") else text
     if not (digits.isascii() and digits.isdigit()):
-        raise BadRequest(f'cannot read {name}: parsing "{text}": invalid syntax')
-    if len(digits) > _DIGITS_MAX or not -INTEGER_MAX - 1 <= int(text) <= INTEGER_MAX:
-        raise BadRequest(f'cannot read {name}: parsing "{text[:_DIGITS_MAX]}": value out of range')
-    return int(text)
+        raise BadRequest(f'strconv.ParseInt: parsing "{text[:_QUOTED_MAX]}": invalid syntax')
+    significant = digits.lstrip("0") or "0"
+    number = int(significant) if len(significant) < _DIGITS_MAX else INTEGER_MAX + 2
+    number = -number if text[0] == "-" else number
+    if not -INTEGER_MAX - 1 <= number <= INTEGER_MAX:
+        raise BadRequest(f'strconv.ParseInt: parsing "{text[:_QUOTED_MAX]}": value out of range')
+    return number
 
 
 def is_true(value: str) -> bool:
-    """A boolean query parameter, as Go's ``strconv.ParseBool`` reads it; anything else counts as false."""
-    return value in ("1", "t", "T", "true", "TRUE", "True")
+    """A boolean parameter's value: everything but ``0``, ``false`` and nothing is true."""
+    return bool(value) and value != "0" and value.lower() != "false"
+
+
+def flag(query: Query, name: str) -> bool | None:
+    """A boolean parameter; None when it is not given. Given without a value it is true."""
+    values = query.get(name)
+    if not values:
+        return None
+    return not values[0] or is_true(values[0])

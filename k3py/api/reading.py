@@ -1,4 +1,7 @@
-"""Get and list: stored bytes, joined; decoded only when a client asks for another form."""
+"""Get and list: stored bytes, joined; decoded only when a client asks for another form.
+
+Which revision a list is of: Kubernetes API Concepts, "Resource versions", "Semantics for get and list".
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,27 +12,24 @@ import yaml
 from k3py.api import paging
 from k3py.api.columns import table
 from k3py.api.http.messages import Request, Response
-from k3py.api.http.parts import Parts
+from k3py.api.list_options import ListOptions, check_list, is_exact, list_options, parse_revision, too_large
 from k3py.api.negotiation import Form, Wanted, wanted
-from k3py.api.parameters import Query, integer, last
+from k3py.api.parameters import first
 from k3py.api.routing import Target
-from k3py.api.selection import selection
-from k3py.model.errors import Cause, Details, Expired, Invalid, Timeout, invalid
+from k3py.api.selection import selected_fields
+from k3py.model.errors import BadRequest, Expired, NotAcceptable
+from k3py.model.field_selectors import FieldSelector
 from k3py.model.registry import Kind
 from k3py.objects.collections import collection_name
 from k3py.objects.service import Objects
+from k3py.objects.watching import Selected
 from k3py.store.errors import TooOld
 from k3py.store.records import Listing, Record
 from k3py.store.store import Store
 
 Now = Callable[[], float]
-# No number of 64 bits has more. Python itself refuses to read very long ones.
-REVISION_DIGITS_MAX = 20
-CONTINUE_TOO_OLD = (
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-    "without the continue parameter."
-)
 VERSION_TOO_OLD = "The resourceVersion for the provided list is too old."
+BOTH_VERSIONS = "specifying resource version is not allowed when using continue"
 
 
 class Reader:
@@ -45,74 +45,139 @@ class Reader:
 
         Raises:
             NotFound: there is none.
+            NotAcceptable, BadRequest: it cannot be had in the form that is asked for.
+            Timeout: a revision is asked for that has not come yet.
         """
+        form = wanted(request)
+        if request.query:
+            self._check_reached(parse_revision(first(request.query, "resourceVersion")))
         record = self._objects.get(target.kind, target.namespace, target.name)
-        return answer(request, target.kind, record.raw, self._now)
+        return render_object(target.kind, record.raw, form, self._now)
 
     def list(self, request: Request, target: Target) -> Response:
         """All objects that the query selects, or one page of them.
 
         Raises:
-            BadRequest, Invalid: a parameter cannot be understood.
+            NotAcceptable, BadRequest, Invalid: it cannot be had so, or a parameter cannot be understood.
             Expired: the page before is too long ago, or the exact revision asked for is.
             Timeout: a revision is asked for that has not come yet.
         """
-        form = wanted(request)
-        query = request.query
-        if not query and form.form is Form.OBJECT and not form.yaml:
-            return self._whole(target)
-        limit = max(0, integer(query, "limit") or 0)
-        token, after = last(query, "continue"), None
-        _check_versions(query, bool(token), self._store.revision)
-        chosen = selection(query, target.kind, target.name)
-        if token:
-            parsed = paging.parse_token(token)
-            revision, after = parsed.rv, (parsed.namespace, parsed.name)
-            listing = self._listing_at(target, revision, CONTINUE_TOO_OLD)
-        elif last(query, "resourceVersionMatch") == "Exact":
-            revision = parse_revision(last(query, "resourceVersion"))
-            listing = self._listing_at(target, revision, VERSION_TOO_OLD)
-        elif limit:
-            revision, listing = self._store.snapshot(collection_name(target.kind), target.namespace or None)
-        else:
-            listing = self._store.list(collection_name(target.kind), target.namespace or None)
-            revision = self._store.revision
-        records = listing if chosen.everything else [each for each in listing if chosen.has(each)]
-        piece = paging.page(records, limit, after, revision, exact=chosen.everything)
+        form = wanted(request, collection=True)
+        kind = target.kind
+        if not request.query and form.form is Form.OBJECT and not form.yaml:
+            return Response(200, self._whole(target))
+        options = list_options(request.query)
+        check_list(options)
+        fields = selected_fields(options.fields, kind, target.name)
+        revision, piece = self._page(target, options, Selected(options.labels, fields), one_of(target, fields))
         metadata = table.list_metadata(str(revision), piece.continue_token, piece.remaining)
-        return render_list(target.kind, piece.records, metadata, form, self._now())
+        return render_list(kind, piece.records, metadata, form, self._now())
 
-    def _listing_at(self, target: Target, revision: int, too_old: str) -> Listing:
+    def _page(
+        self, target: Target, options: ListOptions, chosen: Selected, name: str | None
+    ) -> tuple[int, paging.Page]:
+        """The revision of the list and what is on the page. ``name``: the only object that can be selected."""
+        limit, start = options.limit, ""
+        if options.continue_token and name is None:
+            revision, start, listing = self._continued(target, options)
+        elif is_exact(options, one_object=name is not None):
+            revision = parse_revision(options.resource_version)
+            listing = self._listing_at(target, revision, Expired(VERSION_TOO_OLD))
+        else:
+            self._check_reached(parse_revision(options.resource_version))
+            revision = self._store.revision
+            if name is not None:
+                record = self._store.get(collection_name(target.kind), target.namespace, name)
+                return revision, paging.Page([record] if record is not None and chosen.has(record) else [])
+            listing = self._store.list(collection_name(target.kind), target.namespace or None)
+            # As kube-apiserver, which tells reflectors everything at once that way.
+            limit = 0 if options.resource_version == "0" else limit
+        of_namespace = bool(target.namespace) or not target.kind.namespaced
+        has = None if chosen.everything else chosen.has
+        piece = paging.page(listing, limit, start, revision, of_namespace=of_namespace, has=has)
+        if piece.continue_token and revision == self._store.revision:
+            self._store.snapshot(collection_name(target.kind), target.namespace or None)
+        return revision, piece
+
+    def _continued(self, target: Target, options: ListOptions) -> tuple[int, str, Listing]:
+        token = paging.parse_token(options.continue_token)
+        if not options.any_version:
+            raise BadRequest(BOTH_VERSIONS)
+        if token.rv < 0:
+            listing = self._store.list(collection_name(target.kind), target.namespace or None)
+            return self._store.revision, token.start, listing
+        return token.rv, token.start, self._listing_at(target, token.rv, paging.ContinueExpired(token.start))
+
+    def _listing_at(self, target: Target, revision: int, gone: Expired) -> Listing:
+        self._check_reached(revision)
         try:
             return self._store.list_at(collection_name(target.kind), target.namespace or None, revision)
         except TooOld:
-            raise Expired(too_old) from None
+            raise gone from None
 
-    def _whole(self, target: Target) -> Response:
-        """The plain list of everything."""
-        listing = self._store.list(collection_name(target.kind), target.namespace or None)
-        metadata = b'{"resourceVersion":"%d"}' % self._store.revision
-        return Response(parts=_list_of(target.kind, metadata, [record.raw for record in listing]))
+    def _check_reached(self, revision: int) -> None:
+        if revision > self._store.revision:
+            raise too_large(revision, self._store.revision)
+
+    def _whole(self, target: Target) -> bytes:
+        """The plain list of everything. Its items are joined once per change of the collection."""
+        kind = target.kind
+        listing = self._store.list(collection_name(kind), target.namespace or None)
+        if listing.cached is None:
+            listing.cached = _items(kind, listing)
+        items: bytes = listing.cached
+        return b'{"kind":"%bList","apiVersion":"%b","metadata":{"resourceVersion":"%d"},"items":[%b]}' % (
+            kind.name.encode(),
+            kind.api_version.encode(),
+            self._store.revision,
+            items,
+        )
 
 
-def _list_of(kind: Kind, metadata: bytes, items: Sequence[bytes]) -> Parts:
-    head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":['
-    return Parts(head % (kind.name.encode(), kind.api_version.encode(), metadata), items, b"]}")
+def one_of(target: Target, fields: FieldSelector | None) -> str | None:
+    """The name of the one object that a list or watch can be of; None when there may be several."""
+    if fields is None or (target.kind.namespaced and not target.namespace):
+        return None
+    return fields.exact_name()
+
+
+def _items(kind: Kind, records: Sequence[Record]) -> bytes:
+    """The objects of a list, separated by commas. They do not repeat the kind and version that the list names."""
+    head = b'{"kind":"%b","apiVersion":"%b",' % (kind.name.encode(), kind.api_version.encode())
+    skipped = len(head)
+    return b",".join([b"{" + raw[skipped:] if raw.startswith(head) else raw for raw in [each.raw for each in records]])
 
 
 def render_list(kind: Kind, records: Sequence[Record], metadata: dict[str, Any], form: Wanted, now: float) -> Response:
-    """A list in the form that was asked for."""
+    """A list in the form that was asked for.
+
+    Raises:
+        NotAcceptable: the form is of single objects.
+        BadRequest: more or less of the objects is asked for than there is.
+    """
     head = msgspec.json.encode(metadata)
     if form.form is Form.TABLE:
-        rows = table.of_records(kind, records, now, form.include_object)
-        body = table.table(kind, rows, metadata)
-        return respond(200, body, form)
-    if form.form is Form.PARTIAL:
-        start = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":%b,"items":[' % head
-        parts = Parts(start, [table.partial_metadata(record.raw) for record in records], b"]}")
+        rows = table.of_records(kind, records, now, form.included, form.version)
+        body = table.table(kind, rows, metadata, version=form.version)
+    elif form.form is Form.PARTIAL_LIST:
+        items = b",".join([table.partial_metadata(record.raw, form.version) for record in records])
+        shown = b"[%b]" % items if items else b"null"
+        body = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/%b","metadata":%b,"items":%b}' % (
+            form.version.encode(),
+            head,
+            shown,
+        )
+    elif form.form is Form.PARTIAL:
+        said = "you requested PartialObjectMetadata, but the requested object is a list"
+        raise NotAcceptable(f"{said} (*{_package(kind)}.{kind.name}List)")
     else:
-        parts = _list_of(kind, head, [record.raw for record in records])
-    return respond(200, bytes(parts), form) if form.yaml else Response(parts=parts)
+        body = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[%b]}' % (
+            kind.name.encode(),
+            kind.api_version.encode(),
+            head,
+            _items(kind, records),
+        )
+    return respond(200, body, form)
 
 
 def answer(
@@ -123,15 +188,42 @@ def answer(
     status: int = 200,
     headers: Sequence[tuple[str, str]] = (),
 ) -> Response:
-    """One object in the form that the request asks for."""
-    form = wanted(request)
+    """One object in the form that the request asks for.
+
+    Raises:
+        NotAcceptable, BadRequest: as ``render_object``.
+    """
+    return render_object(kind, raw, wanted(request), now, status, headers)
+
+
+def render_object(
+    kind: Kind,
+    raw: bytes,
+    form: Wanted,
+    now: Now,
+    status: int = 200,
+    headers: Sequence[tuple[str, str]] = (),
+) -> Response:
+    """One object in the form that was asked for.
+
+    Raises:
+        NotAcceptable: the form is of lists.
+        BadRequest: more or less of the object is asked for than there is.
+    """
     if form.form is Form.TABLE:
         revision = msgspec.json.decode(raw)["metadata"].get("resourceVersion", "")
-        rows = [table.row(kind, raw, now(), form.include_object)]
-        raw = table.table(kind, rows, {"resourceVersion": revision} if revision else {})
+        rows = [table.row(kind, raw, now(), form.included, form.version)]
+        raw = table.table(kind, rows, {"resourceVersion": revision} if revision else {}, version=form.version)
     elif form.form is Form.PARTIAL:
-        raw = table.partial_metadata(raw)
+        raw = table.partial_metadata(raw, form.version)
+    elif form.form is Form.PARTIAL_LIST:
+        said = "you requested PartialObjectMetadataList, but the requested object is not a list"
+        raise NotAcceptable(f"{said} (*{_package(kind)}.{kind.name})")
     return respond(status, raw, form, headers)
+
+
+def _package(kind: Kind) -> str:
+    return kind.group.partition(".")[0] or "core"
 
 
 def respond(status: int, body: bytes, form: Wanted, headers: Sequence[tuple[str, str]] = ()) -> Response:
@@ -140,50 +232,3 @@ def respond(status: int, body: bytes, form: Wanted, headers: Sequence[tuple[str,
         text = yaml.safe_dump(msgspec.json.decode(body), default_flow_style=False, sort_keys=True)
         return Response(status, text.encode(), "application/yaml", headers)
     return Response(status, body, headers=headers)
-
-
-def parse_revision(text: str) -> int:
-    """A resourceVersion parameter; 0 when it is not given.
-
-    Raises:
-        Invalid: it is no number of 64 bits.
-    """
-    if not text:
-        return 0
-    if not (text.isascii() and text.isdecimal()) or len(text) > REVISION_DIGITS_MAX:
-        why = "value out of range" if text.isdecimal() else "invalid syntax"
-        message = f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": {why}'
-        raise Invalid(
-            f"resourceVersion: {message}", Details(causes=(Cause("FieldValueInvalid", message, "resourceVersion"),))
-        )
-    return int(text)
-
-
-def _check_versions(query: Query, continued: bool, newest: int) -> None:
-    """The rules for resourceVersion and resourceVersionMatch (API Concepts, "Semantics for get and list")."""
-    text, match = last(query, "resourceVersion"), last(query, "resourceVersionMatch")
-    revision = parse_revision(text)
-    problem = ""
-    if match and match not in ("Exact", "NotOlderThan"):
-        problem = f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan"'
-    elif match and not text:
-        problem = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
-    elif match and continued:
-        problem = "Forbidden: resourceVersionMatch is forbidden when continue is provided"
-    elif match == "Exact" and revision == 0:
-        problem = 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-    if problem:
-        raise match_refusal(problem)
-    if revision > newest:
-        raise Timeout(
-            f"Too large resource version: {revision}, current: {newest}",
-            Details(
-                causes=(Cause("ResourceVersionTooLarge", "Too large resource version", ""),), retry_after_seconds=1
-            ),
-        )
-
-
-def match_refusal(problem: str) -> Invalid:
-    """What is wrong with ``resourceVersionMatch``, of a list or a watch."""
-    reason = "FieldValueNotSupported" if problem.startswith("Uns") else "FieldValueForbidden"
-    return invalid("ListOptions", "meta.k8s.io", "", (Cause(reason, problem, "resourceVersionMatch"),))

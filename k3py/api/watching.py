@@ -6,18 +6,20 @@ far behind is cut off by the connection's bound and resumes by resourceVersion.
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from k3py.api.columns import table
 from k3py.api.http.messages import BodyWriter, Request, StreamResponse
-from k3py.api.negotiation import Form, Wanted, wanted
-from k3py.api.parameters import Query, integer, is_true, last
-from k3py.api.reading import Now, match_refusal, parse_revision
+from k3py.api.list_options import check_watch, list_options, parse_revision, sends_initial_events, too_large
+from k3py.api.negotiation import Form, Wanted, wanted_stream
+from k3py.api.parameters import Query
+from k3py.api.reading import Now, one_of
 from k3py.api.routing import Target
-from k3py.api.selection import selection
+from k3py.api.selection import selected_fields
 from k3py.model.errors import Expired, Problem
 from k3py.model.registry import Kind
 from k3py.objects.collections import collection_name
@@ -32,16 +34,29 @@ TIMEOUT_SECONDS_MIN = 1800.0
 # A client may ask for longer; event loops count milliseconds in 64 bits.
 TIMEOUT_SECONDS_MAX = 30 * 86400.0
 BOOKMARK_SECONDS = 60.0
+# A watch that is about to end says how far it came, so that the next one begins there.
+LAST_BOOKMARK_SECONDS = 2.0
 # Initial events are written in pieces of this many, so that a slow client is waited for.
 INITIAL_PIECE = 500
 
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """What a watch's query asks for. ``since`` None: begin with all that is there."""
+    """What a watch's query asks for.
+
+    Attributes:
+        selection: whose changes are told.
+        name: the only object that can be selected, if there is but one.
+        revision: the one that the query names; 0: none.
+        send_initial: begin with all that is there.
+        initial_bookmark: say when that is done.
+        bookmarks: say now and then how far the watch has come.
+        timeout_seconds: how long the watch lasts.
+    """
 
     selection: Selected
-    since: int | None
+    name: str | None
+    revision: int
     send_initial: bool
     initial_bookmark: bool
     bookmarks: bool
@@ -55,37 +70,20 @@ def watch_options(query: Query, target: Target, source: random.Random) -> WatchO
         BadRequest: a selector or a number cannot be parsed.
         Invalid: sendInitialEvents and resourceVersionMatch do not go together as they have to.
     """
-    revision = parse_revision(last(query, "resourceVersion"))
-    asked = last(query, "sendInitialEvents")
-    match = last(query, "resourceVersionMatch")
-    bookmarks = is_true(last(query, "allowWatchBookmarks"))
-    _check_initial(asked, match)
-    timeout = integer(query, "timeoutSeconds") or 0
-    usual = TIMEOUT_SECONDS_MIN * (1 + source.random())
-    initial = is_true(asked) if asked else revision == 0
+    options = list_options(query)
+    check_watch(options)
+    fields = selected_fields(options.fields, target.kind, target.name)
+    timeout, usual = options.timeout_seconds or 0, TIMEOUT_SECONDS_MIN * (1 + source.random())
+    initial = sends_initial_events(options)
     return WatchOptions(
-        selection(query, target.kind, target.name),
-        since=None if initial or not revision else revision,
+        Selected(options.labels, fields),
+        one_of(target, fields),
+        parse_revision(options.resource_version),
         send_initial=initial,
-        initial_bookmark=is_true(asked) and bookmarks,
-        bookmarks=bookmarks,
+        initial_bookmark=initial and options.bookmarks,
+        bookmarks=options.bookmarks,
         timeout_seconds=min(timeout, TIMEOUT_SECONDS_MAX) if timeout > 0 else usual,
     )
-
-
-def _check_initial(asked: str, match: str) -> None:
-    problem = ""
-    if asked and match != "NotOlderThan":
-        problem = (
-            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-            if not match
-            else f'Unsupported value: "{match}": supported values: "NotOlderThan"'
-        )
-        problem = problem if match else f"Forbidden: {problem}"
-    elif match and not asked:
-        problem = "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-    if problem:
-        raise match_refusal(problem)
 
 
 class Frames:
@@ -102,10 +100,12 @@ class Frames:
         return self._form.form is Form.OBJECT
 
     def change(self, change: Change) -> bytes:
-        return change.frame() if self.plain else self.event(change.type.value, self._rendered(change.record))
+        if self.plain:
+            return change.frame()
+        return self.event(change.type.value, self._rendered(change.record.raw, change.revision))
 
     def added(self, record: Record) -> bytes:
-        return self.event("ADDED", record.raw if self.plain else self._rendered(record))
+        return self.event("ADDED", self._rendered(record.raw, record.revision))
 
     @staticmethod
     def event(kind: str, body: bytes) -> bytes:
@@ -115,28 +115,24 @@ class Frames:
     def bookmark(self, revision: int, *, initial: bool) -> bytes:
         """Says how far the watcher has come; ``initial`` marks the end of the initial events."""
         annotations = {"annotations": {"k8s.io/initial-events-end": "true"}} if initial else {}
-        metadata: dict[str, object] = {"resourceVersion": str(revision), **annotations}
-        if self._form.form is Form.TABLE:
-            return self.event("BOOKMARK", self._table([], metadata))
-        kind, version = self._kind.name, self._kind.api_version
-        if self._form.form is Form.PARTIAL:
-            kind, version = "PartialObjectMetadata", "meta.k8s.io/v1"
-        plain = {"kind": kind, "apiVersion": version, "metadata": metadata}
-        return self.event("BOOKMARK", msgspec.json.encode(plain))
+        metadata: dict[str, Any] = {"resourceVersion": str(revision), **annotations}
+        kind = {"kind": self._kind.name, "apiVersion": self._kind.api_version}
+        return self.event("BOOKMARK", self._rendered(msgspec.json.encode({**kind, "metadata": metadata}), revision))
 
     @staticmethod
     def error(problem: Problem) -> bytes:
         return Frames.event("ERROR", msgspec.json.encode(problem.status()))
 
-    def _rendered(self, record: Record) -> bytes:
-        if self._form.form is Form.PARTIAL:
-            return table.partial_metadata(record.raw)
-        row = table.row(self._kind, record.raw, self._now(), self._form.include_object)
-        return self._table([row], {"resourceVersion": str(record.revision)})
-
-    def _table(self, rows: list[bytes], metadata: dict[str, object]) -> bytes:
+    def _rendered(self, raw: bytes, revision: int) -> bytes:
+        form = self._form
+        if form.form is Form.OBJECT:
+            return raw
+        if form.only_metadata:
+            return table.partial_metadata(raw, form.version)
+        row = table.row(self._kind, raw, self._now(), form.include_object, form.version)
         first, self._columns_sent = not self._columns_sent, True
-        return table.table(self._kind, rows, metadata, with_columns=first)
+        metadata = {"resourceVersion": str(revision)}
+        return table.table(self._kind, [row], metadata, with_columns=first, version=form.version)
 
 
 class Watcher:
@@ -148,9 +144,14 @@ class Watcher:
         self._source = source
 
     def watch(self, request: Request, target: Target) -> StreamResponse:
-        """The stream of changes that a query asks for."""
+        """The stream of changes that a query asks for.
+
+        Raises:
+            NotAcceptable, BadRequest, Invalid: it cannot be had so, or a parameter cannot be understood.
+        """
+        form = wanted_stream(request)
         options = watch_options(request.query, target, self._source)
-        frames = Frames(target.kind, wanted(request), self._now)
+        frames = Frames(target.kind, form, self._now)
 
         async def run(writer: BodyWriter) -> None:
             await _Stream(self._store, target, options, frames, writer).run()
@@ -174,27 +175,32 @@ class _Stream:
         """Send until the time is over, the client is gone, or the server stops."""
         self._writer.on_close = self._writer.on_stop = self._ended.set
         try:
-            async with asyncio.timeout(self._options.timeout_seconds):
-                await self._run()
+            async with asyncio.timeout(self._options.timeout_seconds) as limit:
+                await self._run(limit.when() or 0.0)
         except TimeoutError:
             return
 
-    async def _run(self) -> None:
-        since = self._options.since
-        if self._options.send_initial:
+    async def _run(self, until: float) -> None:
+        """``until``: the loop's time at which the watch is over."""
+        options, newest = self._options, self._store.revision
+        since: int | None = options.revision or None
+        if options.send_initial:
+            if options.revision > newest:
+                self._writer.write(self._frames.error(too_large(options.revision, newest)))
+                return
             since = await self._send_initial()
         try:
             watch = self._store.watch(collection_name(self._kind), self._namespace, since, self._deliverer())
-        except TooOld:
-            self._writer.write(self._frames.error(Expired("too old resource version: the changes since are gone")))
+        except TooOld as error:
+            self._writer.write(self._frames.error(Expired(str(error))))
             return
         try:
-            await self._until_ended(watch)
+            await self._until_ended(watch, since or newest, until)
         finally:
             watch.close()
 
     async def _send_initial(self) -> int:
-        listing, revision = self._store.list(collection_name(self._kind), self._namespace), self._store.revision
+        listing, revision = self._present(), self._store.revision
         chosen = self._options.selection
         for start in range(0, len(listing), INITIAL_PIECE):
             piece = listing[start : start + INITIAL_PIECE]
@@ -205,6 +211,13 @@ class _Stream:
         if self._options.initial_bookmark:
             self._writer.write(self._frames.bookmark(revision, initial=True))
         return revision
+
+    def _present(self) -> Sequence[Record]:
+        """What is there, at least all that can be selected."""
+        if self._options.name is None:
+            return self._store.list(collection_name(self._kind), self._namespace)
+        record = self._store.get(collection_name(self._kind), self._namespace or "", self._options.name)
+        return [] if record is None else [record]
 
     def _deliverer(self) -> Callable[[Sequence[Change]], None]:
         write, frames, chosen = self._writer.write, self._frames, self._options.selection
@@ -222,11 +235,27 @@ class _Stream:
 
         return everything if frames.plain and chosen.everything else selected
 
-    async def _until_ended(self, watch: Watch) -> None:
-        while watch.is_open and not self._ended.is_set():
+    async def _until_ended(self, watch: Watch, since: int, until: float) -> None:
+        loop = asyncio.get_running_loop()
+        for due in bookmark_times(loop.time(), until):
             try:
-                async with asyncio.timeout(BOOKMARK_SECONDS):
+                async with asyncio.timeout_at(due):
                     await self._ended.wait()
             except TimeoutError:
+                if not watch.is_open:
+                    return
                 if self._options.bookmarks:
-                    self._writer.write(self._frames.bookmark(self._store.revision, initial=False))
+                    self._writer.write(self._frames.bookmark(max(since, self._store.revision), initial=False))
+            else:
+                return
+        await self._ended.wait()
+
+
+def bookmark_times(now: float, until: float) -> Iterable[float]:
+    """When bookmarks are due: every minute, and shortly before the watch is over."""
+    last = until - LAST_BOOKMARK_SECONDS
+    while now + BOOKMARK_SECONDS < last:
+        now += BOOKMARK_SECONDS
+        yield now
+    if last > now:
+        yield last

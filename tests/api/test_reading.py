@@ -5,13 +5,8 @@ from typing import Any
 import orjson
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
 
-from k3py.api import paging
 from k3py.api.http.messages import Response
-from k3py.model.errors import BadRequest
-from k3py.store.records import Record
 from tests.api.world import CONFIG_MAPS, PODS, TABLE, World, config_map, pod, run
 
 
@@ -88,57 +83,67 @@ def test_with_a_selector_nobody_counts_what_remains() -> None:
     run(story)
 
 
-def test_a_foreign_or_old_continue_token_is_refused() -> None:
+def test_a_foreign_continue_token_is_refused() -> None:
     async def story(world: World) -> None:
         await _five(world)
         for token in ("x", "e30", "%00", "ey"):
             status, body = await world.json("GET", f"{CONFIG_MAPS}?limit=1&continue={token}")
             assert (status, body["reason"]) == (400, "BadRequest"), token
-        gone = paging.Token(1, 1, "default", "c0").encode()
-        status, body = await world.json("GET", f"{CONFIG_MAPS}?limit=1&continue={gone}")
-        assert (status, body["reason"]) == (410, "Expired")
+            assert body["message"].startswith("invalid continue token: continue key is not valid"), token
+        _, first = await world.json("GET", f"{CONFIG_MAPS}?limit=1")
+        token = first["metadata"]["continue"]
+        status, body = await world.json("GET", f"{CONFIG_MAPS}?limit=1&continue={token}&resourceVersion=1")
+        assert (status, body["message"]) == (400, "specifying resource version is not allowed when using continue")
 
     run(story)
 
 
-def _records(count: int) -> list[Record]:
-    return [Record("pods", f"n{i % 3}", f"p{i}", i + 1, "", b"{}") for i in range(count)]
+def test_who_comes_back_too_late_is_told_how_to_go_on_all_the_same() -> None:
+    async def story(world: World) -> None:
+        await _five(world)
+        _, first = await world.json("GET", f"{CONFIG_MAPS}?limit=2")
+        await world.json("DELETE", f"{CONFIG_MAPS}/c3")
+        world.forget("configmaps")
+        status, body = await world.json("GET", f"{CONFIG_MAPS}?limit=2&continue={first['metadata']['continue']}")
+        assert (status, body["reason"]) == (410, "Expired")
+        assert "use the continue token in this response" in body["message"]
+        status, rest = await world.json("GET", f"{CONFIG_MAPS}?limit=1&continue={body['metadata']['continue']}")
+        assert (status, _names(rest), rest["metadata"]["remainingItemCount"]) == (200, ["c2"], 1)
+        status, last = await world.json("GET", f"{CONFIG_MAPS}?limit=9&continue={rest['metadata']['continue']}")
+        assert (status, _names(last)) == (200, ["c4"])
+
+    run(story)
 
 
-@given(st.integers(0, 12), st.integers(1, 5))
-def test_pages_joined_are_the_whole(count: int, limit: int) -> None:
-    records = sorted(_records(count), key=lambda each: (each.namespace, each.name))
-    found: list[Record] = []
-    after = None
-    while True:
-        piece = paging.page(records, limit, after, 7, exact=True)
-        found += piece.records
-        assert len(piece.records) <= limit
-        if not piece.continue_token:
-            break
-        token = paging.parse_token(piece.continue_token)
-        assert token.rv == 7
-        after = (token.namespace, token.name)
-    assert found == records
+def test_pages_of_all_namespaces_and_of_other_forms_go_on_likewise() -> None:
+    async def story(world: World) -> None:
+        await _five(world)
+        await world.json("POST", "/api/v1/namespaces", {"metadata": {"name": "other"}})
+        await world.json("POST", "/api/v1/namespaces/other/configmaps", config_map("a"))
+        for form, names_of in ((TABLE, _rows), (PARTIAL, _names), ({}, _names)):
+            _, first = await world.json("GET", "/api/v1/configmaps?limit=4", headers=form)
+            token = first["metadata"]["continue"]
+            await world.json("DELETE", f"{CONFIG_MAPS}/c4")
+            _, rest = await world.json("GET", f"/api/v1/configmaps?limit=4&continue={token}", headers=form)
+            assert [*names_of(first), *names_of(rest)] == ["c0", "c1", "c2", "c3", "c4", "a"]
+            await world.json("POST", CONFIG_MAPS, config_map("c4"))
 
-
-@given(st.text(max_size=40))
-def test_no_token_fails_otherwise_than_clearly(text: str) -> None:
-    try:
-        paging.parse_token(text)
-    except BadRequest:
-        return
+    run(story)
 
 
 VERSION_CASES = [  # query -> status and reason
     ("resourceVersion=0", 200, None),
-    ("resourceVersion=x", 422, "Invalid"),
+    ("resourceVersion=x", 400, "BadRequest"),
     ("resourceVersion=999999999", 504, "Timeout"),
+    ("resourceVersion=999999999&limit=1", 504, "Timeout"),
+    ("resourceVersion=999999999&resourceVersionMatch=Exact", 504, "Timeout"),
     ("resourceVersionMatch=Exact", 422, "Invalid"),
     ("resourceVersion=0&resourceVersionMatch=Exact", 422, "Invalid"),
     ("resourceVersion=1&resourceVersionMatch=Newest", 422, "Invalid"),
     ("resourceVersion=1&resourceVersionMatch=NotOlderThan", 200, None),
+    ("sendInitialEvents=true", 422, "Invalid"),
     ("limit=x", 400, "BadRequest"),
+    ("limit=-1", 200, None),
 ]
 
 
@@ -151,18 +156,69 @@ def test_versions_are_asked_for_by_the_rules(query: str, status: int, reason: st
     run(story)
 
 
-def test_an_exact_version_is_that_one_or_none() -> None:
+def test_an_exact_version_is_that_one_while_it_is_kept() -> None:
     async def story(world: World) -> None:
         status, first = await world.json("POST", CONFIG_MAPS, config_map("a"))
-        exact = f"{CONFIG_MAPS}?resourceVersionMatch=Exact&resourceVersion={first['metadata']['resourceVersion']}"
-        status, body = await world.json("GET", exact)
-        assert (status, [each["metadata"]["name"] for each in body["items"]]) == (200, ["a"])
-        assert body["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+        version = first["metadata"]["resourceVersion"]
         await world.json("POST", CONFIG_MAPS, config_map("b"))
-        status, body = await world.json("GET", exact)
+        await world.json("DELETE", f"{CONFIG_MAPS}/a")
+        by_match, by_limit = (
+            f"resourceVersionMatch=Exact&resourceVersion={version}",
+            f"limit=5&resourceVersion={version}",
+        )
+        for exact in (by_match, by_limit):
+            status, body = await world.json("GET", f"{CONFIG_MAPS}?{exact}")
+            assert (status, _names(body), body["metadata"]["resourceVersion"]) == (200, ["a"], version)
+        status, body = await world.json("GET", f"{CONFIG_MAPS}?resourceVersion={version}")
+        assert (status, _names(body)) == (200, ["b"]), "not older than it"
+        world.forget("configmaps")
+        status, body = await world.json("GET", f"{CONFIG_MAPS}?{by_match}")
         assert (status, body["reason"]) == (410, "Expired")
+        assert body["message"] == "The resourceVersion for the provided list is too old."
 
     run(story)
+
+
+def test_version_0_takes_everything_at_once() -> None:
+    async def story(world: World) -> None:
+        await _five(world)
+        _, body = await world.json("GET", f"{CONFIG_MAPS}?limit=2&resourceVersion=0")
+        assert len(_names(body)) == 5
+        assert "continue" not in body["metadata"]
+
+    run(story)
+
+
+def test_one_object_is_had_at_a_version_or_later() -> None:
+    async def story(world: World) -> None:
+        _, made = await world.json("POST", CONFIG_MAPS, config_map("a"))
+        for version in ("", "0", "1", made["metadata"]["resourceVersion"]):
+            assert (await world.json("GET", f"{CONFIG_MAPS}/a?resourceVersion={version}"))[0] == 200
+        status, body = await world.json("GET", f"{CONFIG_MAPS}/a?resourceVersion=999999999")
+        assert (status, body["reason"], body["details"]["retryAfterSeconds"]) == (504, "Timeout", 1)
+        assert body["message"].startswith("Timeout: Too large resource version: 999999999, current: ")
+        assert (await world.json("GET", f"{CONFIG_MAPS}/a?resourceVersion=x"))[0] == 400
+        _, watched = await world.json("GET", f"{CONFIG_MAPS}/a?watch=true")
+        assert watched["metadata"]["name"] == "a", "one object is read, not watched"
+
+    run(story)
+
+
+def test_items_of_a_list_do_not_repeat_kind_and_version() -> None:
+    async def story(world: World) -> None:
+        await _five(world)
+        for query in ("", "?limit=9", "?labelSelector=app"):
+            _, body = await world.json("GET", f"{CONFIG_MAPS}{query}")
+            assert all(set(each) == {"metadata", "data"} for each in body["items"]), query
+
+    run(story)
+
+
+def _rows(body: dict[str, Any]) -> list[str]:
+    return [each["cells"][0] for each in body["rows"]]
+
+
+PARTIAL = {"accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}
 
 
 def test_a_table_has_the_kinds_columns() -> None:
@@ -180,6 +236,9 @@ def test_a_table_has_the_kinds_columns() -> None:
         assert one["rows"][0]["object"]["spec"]["nodeName"] == "n1"
         _, none = await world.json("GET", f"{PODS}?includeObject=None", headers=TABLE)
         assert none["rows"][0]["object"] is None
+        status, problem = await world.json("GET", f"{PODS}?includeObject=Odd", headers=TABLE)
+        said = "includeObject: Invalid value: \"Odd\": must be 'Metadata', 'Object', 'None', or empty"
+        assert (status, problem["message"]) == (400, f"Unable to convert to Table as requested: {said}")
 
     run(story)
 
@@ -187,14 +246,21 @@ def test_a_table_has_the_kinds_columns() -> None:
 def test_other_forms_metadata_only_and_yaml() -> None:
     async def story(world: World) -> None:
         await _five(world)
-        partial = {"accept": "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}
-        _, body = await world.json("GET", CONFIG_MAPS, headers=partial)
-        assert body["kind"] == "PartialObjectMetadataList"
+        _, body = await world.json("GET", CONFIG_MAPS, headers=PARTIAL)
+        assert (body["kind"], body["apiVersion"]) == ("PartialObjectMetadataList", "meta.k8s.io/v1")
         assert set(body["items"][0]) == {"kind", "apiVersion", "metadata"}
         answer = await world.ask("GET", f"{CONFIG_MAPS}/c0", headers={"accept": "application/yaml"})
         assert isinstance(answer, Response)
         assert answer.content_type == "application/yaml"
         assert yaml.safe_load(answer.body)["data"] == {"a": "b"}
+        _, body = await world.json("GET", f"{CONFIG_MAPS}?labelSelector=none", headers=PARTIAL)
+        assert body["items"] is None, "as kube-apiserver says it"
+        status, problem = await world.json("GET", f"{CONFIG_MAPS}/c0", headers=PARTIAL)
+        said = "you requested PartialObjectMetadataList, but the requested object is not a list (*core.ConfigMap)"
+        assert (status, problem["message"]) == (406, said)
+        old = {"accept": "application/json;as=Table;v=v1beta1;g=meta.k8s.io"}
+        _, body = await world.json("GET", CONFIG_MAPS, headers=old)
+        assert {body["apiVersion"], body["rows"][0]["object"]["apiVersion"]} == {"meta.k8s.io/v1beta1"}
         status, problem = await world.json("GET", CONFIG_MAPS, headers={"accept": "text/html"})
         assert (status, problem["reason"]) == (406, "NotAcceptable")
         for fallback in ("application/vnd.kubernetes.protobuf,application/json", "*/*", "text/html, */*;q=0.1"):
@@ -210,7 +276,7 @@ def test_what_is_not_there_is_not_found() -> None:
         assert status == 404
         assert body["message"] == 'configmaps "none" not found'
         assert body["details"] == {"name": "none", "kind": "configmaps"}
-        for path in ("/api/v1/nonsense", "/apis/x/v1/y", "/nonsense"):
+        for path in ("/api/v1/nonsense", "/apis/x/v1/y"):
             status, body = await world.json("GET", path)
             assert (status, body["message"]) == (404, "the server could not find the requested resource"), path
         status, body = await world.json("POST", "/api/v1/namespaces/default/pods/p/log")

@@ -3,8 +3,13 @@
 import asyncio
 from typing import Any
 
+import orjson
 import pytest
 
+from k3py.api.negotiation import Form, Wanted
+from k3py.api.watching import Frames, bookmark_times
+from k3py.model.kinds import KINDS
+from k3py.model.registry import Kind
 from tests.api.world import CONFIG_MAPS, PODS, TABLE, World, config_map, pod, run
 
 
@@ -60,6 +65,12 @@ def test_entering_a_selection_is_added_and_leaving_it_deleted() -> None:
         await world.json("DELETE", f"{CONFIG_MAPS}/b")
         events = await writer.until(5)
         assert _told(events) == [("ADDED", "b"), ("ADDED", "a"), ("DELETED", "a"), ("ADDED", "a"), ("DELETED", "b")]
+        left = events[2]["object"]
+        assert (left["metadata"]["labels"], left["data"]) == ({"app": "web"}, {"a": "b", "web": "x"}), (
+            "as it was inside"
+        )
+        versions = [int(each["object"]["metadata"]["resourceVersion"]) for each in events]
+        assert versions == sorted(versions)
         await _end(task)
 
     run(story)
@@ -104,7 +115,8 @@ def test_tables_come_in_watches_with_columns_only_once() -> None:
         await world.json("POST", PODS, pod("b"))
         events = await writer.until(2)
         assert [each["object"]["kind"] for each in events] == ["Table", "Table"]
-        assert [bool(each["object"]["columnDefinitions"]) for each in events] == [True, False]
+        assert events[0]["object"]["columnDefinitions"]
+        assert events[1]["object"]["columnDefinitions"] is None
         assert [each["object"]["rows"][0]["cells"][0] for each in events] == ["a", "b"]
         await _end(task)
 
@@ -117,7 +129,7 @@ def test_tables_come_in_watches_with_columns_only_once() -> None:
         "sendInitialEvents=true",
         "sendInitialEvents=true&resourceVersionMatch=Exact",
         "resourceVersionMatch=NotOlderThan",
-        "resourceVersion=x",
+        "continue=x",
     ],
 )
 def test_parameters_that_do_not_go_together_are_refused(query: str) -> None:
@@ -132,14 +144,99 @@ def test_a_version_that_is_no_longer_kept_is_told_as_an_error_event() -> None:
     async def story(world: World) -> None:
         for index in range(3):
             await world.json("POST", CONFIG_MAPS, config_map(f"c{index}"))
-        store = world.objects.store
-        store._shelves["configmaps"].ring.floor = store.revision  # as if newer changes had pushed these out
+        world.forget("configmaps")
         writer, task = await world.watch(f"{CONFIG_MAPS}?watch=true&resourceVersion=1")
         events = await writer.until(1)
         assert (events[0]["type"], events[0]["object"]["code"]) == ("ERROR", 410)
+        newest = world.objects.store.revision
+        assert events[0]["object"]["message"] == f"too old resource version: 1 ({newest})"
         await task
 
     run(story)
+
+
+def test_everything_wrong_with_the_options_is_said() -> None:
+    async def story(world: World) -> None:
+        query = "watch=true&resourceVersionMatch=Exact&resourceVersion=5&sendInitialEvents=true"
+        _, body = await world.json("GET", f"{CONFIG_MAPS}?{query}")
+        assert body["message"] == (
+            'ListOptions.meta.k8s.io "" is invalid: ['
+            "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan, "
+            'resourceVersionMatch: Unsupported value: "Exact": supported values: "NotOlderThan"]'
+        )
+        status, body = await world.json("GET", f"{CONFIG_MAPS}?watch=true&resourceVersion=x")
+        assert (status, body["reason"]) == (400, "BadRequest")
+        status, body = await world.json("GET", f"{CONFIG_MAPS}?watch=true", headers={"accept": "application/yaml"})
+        assert (status, body["reason"]) == (406, "NotAcceptable")
+
+    run(story)
+
+
+def test_who_asks_for_no_version_and_bookmarks_learns_when_all_that_is_there_was_told() -> None:
+    async def story(world: World) -> None:
+        await world.json("POST", CONFIG_MAPS, config_map("a"))
+        for version in ("", "&resourceVersion=0"):
+            writer, task = await world.watch(f"{CONFIG_MAPS}?watch=true&allowWatchBookmarks=true{version}")
+            events = await writer.until(2)
+            assert [each["type"] for each in events] == ["ADDED", "BOOKMARK"]
+            assert "k8s.io/initial-events-end" in events[1]["object"]["metadata"]["annotations"]
+            await _end(task)
+
+    run(story)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "watch" in kind.verbs], ids=lambda kind: kind.name)
+def test_bookmarks_come_in_the_form_that_is_asked_for(kind: Kind) -> None:
+    def now() -> float:
+        return 0.0
+
+    table = orjson.loads(Frames(kind, Wanted(Form.TABLE), now).bookmark(7, initial=True))
+    assert (table["type"], table["object"]["metadata"]) == ("BOOKMARK", {"resourceVersion": "7"})
+    shown = table["object"]["rows"][0]["object"]
+    plain = orjson.loads(Frames(kind, Wanted(), now).bookmark(7, initial=True))["object"]
+    partial = orjson.loads(Frames(kind, Wanted(Form.PARTIAL), now).bookmark(7, initial=True))["object"]
+    assert plain["kind"] == kind.name
+    assert shown["kind"] == partial["kind"] == "PartialObjectMetadata"
+    for each in (shown, plain, partial):
+        annotations = {"k8s.io/initial-events-end": "true"}
+        assert each["metadata"] == {"resourceVersion": "7", "annotations": annotations}
+
+
+def test_a_version_that_has_not_come_is_waited_for_but_not_by_who_wants_what_is_there() -> None:
+    async def story(world: World) -> None:
+        query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+        writer, task = await world.watch(f"{CONFIG_MAPS}?watch=true&resourceVersion=999999999&{query}")
+        events = await writer.until(1)
+        assert (events[0]["type"], events[0]["object"]["code"]) == ("ERROR", 504)
+        assert events[0]["object"]["message"].startswith("Timeout: Too large resource version: 999999999, current: ")
+        await task
+        future = world.objects.store.revision + 1
+        writer, task = await world.watch(f"{CONFIG_MAPS}?watch=true&resourceVersion={future}")
+        await world.json("POST", CONFIG_MAPS, config_map("a"))
+        await world.json("POST", CONFIG_MAPS, config_map("b"))
+        assert _told(await writer.until(1)) == [("ADDED", "b")]
+        await _end(task)
+
+    run(story)
+
+
+def test_one_object_is_watched_by_its_name() -> None:
+    async def story(world: World) -> None:
+        for name in ("a", "b"):
+            await world.json("POST", CONFIG_MAPS, config_map(name))
+        writer, task = await world.watch(f"{CONFIG_MAPS}?watch=true&fieldSelector=metadata.name%3Db")
+        await world.json("DELETE", f"{CONFIG_MAPS}/a")
+        await world.json("DELETE", f"{CONFIG_MAPS}/b")
+        assert _told(await writer.until(2)) == [("ADDED", "b"), ("DELETED", "b")]
+        await _end(task)
+
+    run(story)
+
+
+def test_bookmarks_are_due_every_minute_and_before_the_end() -> None:
+    assert list(bookmark_times(10.0, 10.0 + 150)) == [70.0, 130.0, 158.0]
+    assert list(bookmark_times(10.0, 10.0 + 30)) == [38.0]
+    assert list(bookmark_times(10.0, 10.0 + 1)) == []
 
 
 def test_a_watch_ends_after_its_timeout() -> None:

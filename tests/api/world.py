@@ -131,6 +131,14 @@ class World:
         assert isinstance(answer, Response), answer
         return answer.status, orjson.loads(answer.body)
 
+    def forget(self, collection: str) -> None:
+        """Make the store keep no change of a collection, as if newer ones had pushed them out."""
+        ring = self.objects.store._shelves[collection].ring
+        while len(ring):
+            ring._drop_oldest()
+        ring.floor = self.objects.store.revision
+        self.objects.store._snapshots.drop_before(collection, ring.floor)
+
     async def watch(self, path: str, **more: Any) -> tuple[Recorder, asyncio.Task[None]]:
         """A watch that runs in a task, and what it writes to."""
         answer = await self.ask("GET", path, **more)

@@ -31,6 +31,9 @@ AGE = Column("Age", description=meaning(meta_v1.ObjectMeta, "creationTimestamp")
 Cells = Callable[[Any, float], list[Any]]
 """An object and the time (seconds since 1970) to its cells."""
 
+Conditions = Callable[[Any], list[dict[str, str]]]
+"""An object to what is said of its row as a whole: ``TableRowCondition`` as plain values."""
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -38,6 +41,7 @@ class Columns:
 
     definitions: Sequence[Column]
     cells: Cells
+    conditions: Conditions | None = None
 
 
 def human_duration(seconds: float) -> str:

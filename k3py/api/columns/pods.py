@@ -1,7 +1,7 @@
 """A pod in one line: how far it is, said with the most telling reason."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from k3py.api.columns.column import AGE, NAME, NONE, Column, Columns, age, human_duration
 from k3py.base.clock import parse_rfc3339
@@ -126,6 +126,20 @@ def _cells(pod: core_v1.Pod, now: float) -> list[Any]:
     ]
 
 
+_OUTCOMES: Final = {
+    "Succeeded": "The pod has completed successfully.",
+    "Failed": "The pod failed.",
+}
+
+
+def _conditions(pod: core_v1.Pod) -> list[dict[str, str]]:
+    """What a row says of a pod that is over, so that clients can leave it out."""
+    phase = pod.status.phase
+    if phase not in _OUTCOMES:
+        return []
+    return [{"type": "Completed", "status": "True", "reason": phase, "message": _OUTCOMES[phase]}]
+
+
 PODS = Columns(
     (
         NAME,
@@ -139,6 +153,7 @@ PODS = Columns(
         Column("Readiness Gates", priority=1, description="Further conditions for readiness that are met."),
     ),
     _cells,
+    _conditions,
 )
 
 COLUMNS: Mapping[type[Wire], Columns] = {

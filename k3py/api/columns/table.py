@@ -35,22 +35,24 @@ class _Metadata(msgspec.Struct):
 _metadata = msgspec.json.Decoder(_Metadata)
 
 
-def partial_metadata(raw: bytes) -> bytes:
-    """``PartialObjectMetadata`` of a stored object, as JSON."""
-    return (
-        b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":'
-        + bytes(_metadata.decode(raw).metadata)
-        + b"}"
+def partial_metadata(raw: bytes, version: str = "v1") -> bytes:
+    """``PartialObjectMetadata`` of a stored object, as JSON, in a version of ``meta.k8s.io``."""
+    return b'{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/%b","metadata":%b}' % (
+        version.encode(),
+        bytes(_metadata.decode(raw).metadata),
     )
 
 
-def row(kind: Kind, raw: bytes, now: float, include: str) -> bytes:
+def row(kind: Kind, raw: bytes, now: float, include: str, version: str = "v1") -> bytes:
     """One row as JSON. ``include`` says how much of the object comes along: ``None``, ``Metadata`` or ``Object``."""
     columns = COLUMNS.get(kind.type, _OTHERS)
-    cells = msgspec.json.encode(columns.cells(codec.decode(kind.type, raw), now))
+    obj = codec.decode(kind.type, raw)
+    cells = msgspec.json.encode(columns.cells(obj, now))
+    if columns.conditions is not None and (said := columns.conditions(obj)):
+        cells += b',"conditions":' + msgspec.json.encode(said)
     if include == "None":
         return b'{"cells":' + cells + b',"object":null}'
-    body = raw if include == "Object" else partial_metadata(raw)
+    body = raw if include == "Object" else partial_metadata(raw, version)
     return b'{"cells":' + cells + b',"object":' + body + b"}"
 
 
@@ -71,18 +73,21 @@ def definitions(kind: Kind) -> bytes:
     )
 
 
-def table(kind: Kind, rows: Iterable[bytes], metadata: dict[str, Any], *, with_columns: bool = True) -> bytes:
+def table(
+    kind: Kind, rows: Iterable[bytes], metadata: dict[str, Any], *, with_columns: bool = True, version: str = "v1"
+) -> bytes:
     """A whole ``Table`` as JSON. In a watch only the first event carries the columns."""
-    return b'{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":%b,"columnDefinitions":%b,"rows":[%b]}' % (
+    return b'{"kind":"Table","apiVersion":"meta.k8s.io/%b","metadata":%b,"columnDefinitions":%b,"rows":[%b]}' % (
+        version.encode(),
         msgspec.json.encode(metadata),
-        definitions(kind) if with_columns else b"[]",
+        definitions(kind) if with_columns else b"null",
         b",".join(rows),
     )
 
 
-def of_records(kind: Kind, records: Iterable[Record], now: float, include: str) -> list[bytes]:
+def of_records(kind: Kind, records: Iterable[Record], now: float, include: str, version: str = "v1") -> list[bytes]:
     """The rows of many records."""
-    return [row(kind, record.raw, now, include) for record in records]
+    return [row(kind, record.raw, now, include, version) for record in records]
 
 
 def list_metadata(revision: str, continue_token: str = "", remaining: int | None = None) -> dict[str, Any]:
