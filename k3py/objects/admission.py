@@ -9,10 +9,17 @@ from typing import Any, Final
 
 from k3py.model import codec
 from k3py.model.errors import Cause, Details, Forbidden, forbidden, not_found
-from k3py.model.generated import core_v1
+from k3py.model.generated import certificates_v1, core_v1, networking_v1, scheduling_v1
+from k3py.model.kinds import KINDS
 from k3py.model.registry import Kind
 from k3py.model.user import User
-from k3py.objects import node_restriction, service_account_admission
+from k3py.objects import (
+    certificate_requests,
+    class_admission,
+    node_restriction,
+    service_account_admission,
+    storage_admission,
+)
 from k3py.objects.fields import Errors
 from k3py.objects.service_addresses import ServiceAddresses
 from k3py.objects.vpc_admission import MayUse, VpcAdmission, masters_may_use
@@ -53,6 +60,12 @@ class Admission:
                 raise forbidden(kind.plural, kind.group, new.metadata.name, why)
         elif isinstance(new, core_v1.Node):
             taint_new_node(new)
+        elif isinstance(new, core_v1.PersistentVolume | core_v1.PersistentVolumeClaim):
+            storage_admission.complete(new, self._store)
+        elif isinstance(new, networking_v1.Ingress):
+            class_admission.complete_ingress(self._store, new)
+        elif isinstance(new, certificates_v1.CertificateSigningRequest):
+            certificate_requests.name_requester(new, user)
         self._vpcs.create(kind, namespace, new, user)
 
     def update(self, kind: Kind, new: Any, old: Any, subresource: str, user: User) -> None:
@@ -85,15 +98,23 @@ class Admission:
         self._vpcs.check(new, wrong)
 
     def allocate(self, new: Any, old: Any, wrong: Errors) -> None:
-        """Give an object that is otherwise right what only the cluster has: addresses and ports of services.
+        """Give an object that is otherwise right what only the cluster has: addresses and ports of services. What may
+        not be although nothing is wrong with it is refused here.
 
         ``old`` is the stored object, None for a new one.
 
         Raises:
             InternalError: nothing is left to give.
+            Forbidden: the cluster has what there may be only one of, or nobody may ask for this.
         """
         if isinstance(new, core_v1.Service):
             self._addresses.assign(new, old, wrong)
+        elif isinstance(new, core_v1.PersistentVolumeClaim) and old is not None:
+            storage_admission.check_growth(KINDS.of(type(new)), new, old, self._store)
+        elif isinstance(new, scheduling_v1.PriorityClass):
+            class_admission.check_priority_class(self._store, KINDS.of(type(new)), new)
+        elif isinstance(new, certificates_v1.CertificateSigningRequest) and old is None:
+            certificate_requests.check_subject(KINDS.of(type(new)), new)
 
     def check_binding(self, user: User) -> None:
         """Admit a binding.

@@ -16,12 +16,13 @@ from k3py.model.errors import (
     conflict,
     invalid,
 )
+from k3py.model.generated import certificates_v1
 from k3py.model.generated.meta_v1 import ObjectMeta
 from k3py.model.registry import Kind
 from k3py.model.user import User
+from k3py.objects import certificate_requests
 from k3py.objects.admission import Admission
-from k3py.objects.collections import is_secret
-from k3py.objects.decode import typed
+from k3py.objects.certificate_requests import APPROVAL
 from k3py.objects.fields import Errors
 from k3py.objects.kinds.table import rules_of
 from k3py.objects.managing import Author, keep_times, own_creation, own_update
@@ -31,6 +32,7 @@ from k3py.objects.options import Patch, WriteOptions
 from k3py.objects.patch.result import patched_object
 from k3py.objects.problems import Unexplained
 from k3py.objects.rules import Rules
+from k3py.objects.validation import certificates
 from k3py.store.records import Record
 
 
@@ -133,6 +135,8 @@ def update(
     carry_over(meta, old_meta)
     meta.managed_fields = owned
     _keep_other_half(kind, rules, new, old, subresource)
+    if subresource and isinstance(new, certificates_v1.CertificateSigningRequest):
+        certificate_requests.stamp_conditions(new, old, author.now)
     admission.update(kind, new, old, subresource, user)
     if kind.keep_generation and rules.generation_moves(new, old):
         meta.generation = old_meta.generation + 1
@@ -141,6 +145,8 @@ def update(
     check_meta_update(meta, old_meta, wrong)
     if subresource == "status":
         rules.check_status(new, old, wrong)
+    elif subresource == APPROVAL:
+        certificates.request_approval(new, old, wrong)
     else:
         rules.check(new, wrong)
         rules.check_update(new, old, wrong)
@@ -183,6 +189,9 @@ def _keep_other_half(kind: Kind, rules: Rules, new: Any, old: Any, subresource: 
         new.spec = old.spec
         new.metadata.owner_references = old.metadata.owner_references
         rules.prepare_status(new, old)
+        return
+    if subresource == APPROVAL:
+        certificate_requests.keep_for_approval(new, old)
         return
     if subresource == "finalize":
         new.metadata.labels, new.metadata.annotations = old.metadata.labels, old.metadata.annotations

@@ -8,7 +8,7 @@ What is taken is read from the stored services and those on their way to the sto
 
 import ipaddress
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from k3py.model.service_range import api_address, dns_address
 from k3py.model.vpc_v1 import DEFAULT_VPC, DEFAULT_VPC_ID, VPC, VPC_LABEL
 from k3py.objects.defaults.service_families import IPV4, IPV6, PREFER_DUAL_STACK
 from k3py.objects.fields import Errors
+from k3py.objects.problems import Unexplained
 from k3py.store.store import Store
 
 DEFAULT_RANGE: Final = ipaddress.IPv4Network("10.43.0.0/16")
@@ -32,10 +33,14 @@ _WITH_PORTS: Final = ("LoadBalancer", "NodePort")
 
 @dataclass(frozen=True)
 class ServiceRanges:
-    """Where services get their addresses and node ports from; both ends of ``node_ports`` belong to it."""
+    """Where services get their addresses and node ports from; both ends of ``node_ports`` belong to it.
+
+    ``dual_stack``: a service that asks for both families gets them; without pod networks there is only IPv4.
+    """
 
     cluster_ips: ipaddress.IPv4Network = DEFAULT_RANGE
     node_ports: tuple[int, int] = (30_000, 32_767)
+    dual_stack: bool = True
 
     @property
     def first(self) -> str:
@@ -61,6 +66,7 @@ class ServiceAddresses:
 
         Raises:
             InternalError: the range is full.
+            Unexplained: the port for health checks that is asked for cannot be had.
         """
         self._assign_address(new.spec, old.spec if old is not None else None, wrong)
         if not wrong:
@@ -81,12 +87,15 @@ class ServiceAddresses:
 
     def _assign_second_address(self, new: core_v1.Service, wrong: Errors) -> None:
         spec = new.spec
-        if spec.type == "ExternalName" or spec.cluster_ip == HEADLESS:
+        if spec.type == "ExternalName" or (spec.cluster_ip == HEADLESS and not (spec.selector and self._single)):
             return
         given = spec.cluster_ips[1:]
         if IPV6 not in spec.ip_families:
             if given:
                 wrong.invalid("spec.clusterIPs", spec.cluster_ips, "may only hold as many values as spec.ipFamilies")
+            return
+        if self._single:
+            self._refuse_second(spec, wrong)
             return
         second = self._ghost(new)
         if not second and spec.ip_family_policy == PREFER_DUAL_STACK and not given:
@@ -99,6 +108,17 @@ class ServiceAddresses:
             wrong.invalid("spec.clusterIPs[1]", given[0], f"must be {second}, the Ghost address of {spec.cluster_ip}")
         else:
             spec.cluster_ips = [spec.cluster_ip, second]
+
+    @property
+    def _single(self) -> bool:
+        return not self.ranges.dual_stack
+
+    def _refuse_second(self, spec: core_v1.ServiceSpec, wrong: Errors) -> None:
+        if spec.ip_family_policy == PREFER_DUAL_STACK and not spec.cluster_ips[1:]:
+            spec.ip_families = [IPV4]
+        else:
+            detail = "this cluster is not configured for dual-stack services"
+            wrong.invalid("spec.ipFamilyPolicy", spec.ip_family_policy, detail)
 
     def _ghost(self, new: core_v1.Service) -> str:
         """The native Ghost address of the first one; empty while cluster or VPC have no number."""
@@ -117,8 +137,11 @@ class ServiceAddresses:
             parsed = ipaddress.IPv4Address(address)
         except ValueError:
             return "the first address of a service is IPv4"
-        if parsed not in self.ranges.cluster_ips:
-            return f"the provided network does not match the current range: {self.ranges.cluster_ips}"
+        network = self.ranges.cluster_ips
+        if parsed not in network:
+            return "the provided network does not match the current range"
+        if parsed in (network.network_address, network.broadcast_address):
+            return f"the provided IP ({address}) is not in the valid range. The range of valid IPs is {network}"
         return "provided IP is already allocated" if address in taken else ""
 
     def _free_address(self, taken: set[str]) -> str:
@@ -141,37 +164,53 @@ class ServiceAddresses:
         return next((number for number in range(first, last + 1) if is_free(number)), None)
 
     def _assign_ports(self, new: core_v1.Service, old: core_v1.Service | None, wrong: Errors) -> None:
+        """Node ports: those asked for when nobody else has them, others for the rest. The first that fails is told.
+
+        Ports with the same number (DNS over UDP and TCP) share a node port where the user does not say otherwise.
+        """
         spec = new.spec
         if spec.type not in _WITH_PORTS:
             return
-        if spec.type == "LoadBalancer" and spec.allocate_load_balancer_node_ports is False:
-            return
-        own = {port.node_port for port in old.spec.ports} if old is not None else set()
+        own: set[int] = set()
         if old is not None:
-            own.add(old.spec.health_check_node_port)
-        self._fill_ports(spec, self._taken_ports() - own, own, wrong)
-
-    def _fill_ports(self, spec: core_v1.ServiceSpec, taken: set[int], own: set[int], wrong: Errors) -> None:
-        first, last = self.ranges.node_ports
-        given: set[tuple[str, int]] = set()
+            own = {port.node_port for port in old.spec.ports} | {old.spec.health_check_node_port}
+        taken = self._taken_ports() - own
+        allocates = spec.type == "NodePort" or spec.allocate_load_balancer_node_ports is not False
+        asked = {port.port: port.node_port for port in reversed(spec.ports) if port.node_port}
+        given: dict[int, int] = {}
         for index, port in enumerate(spec.ports):
-            path = f"spec.ports[{index}].nodePort"
-            if not port.node_port:
+            if not port.node_port and not allocates:
                 continue
-            if not first <= port.node_port <= last and port.node_port not in own:
-                detail = f"provided port is not in the valid range. The range of valid ports is {first}-{last}"
-                wrong.invalid(path, port.node_port, detail)
-            elif port.node_port in taken or (port.protocol, port.node_port) in given:
-                wrong.invalid(path, port.node_port, "provided port is already allocated")
-            given.add((port.protocol, port.node_port))
-        for port in spec.ports:
-            port.node_port = port.node_port or self._free_port(taken, given)
-            given.add((port.protocol, port.node_port))
-        if spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local":
-            spec.health_check_node_port = spec.health_check_node_port or self._free_port(taken, given)
+            wanted = port.node_port or (given.get(port.port) or asked.get(port.port, 0) if old is None else 0)
+            why = self._unfit_port(wanted, taken, own) if wanted and given.get(port.port) != wanted else ""
+            if why:
+                wrong.invalid(f"spec.ports[{index}].nodePort", wanted, why)
+                return
+            port.node_port = wanted or self._free_port(taken | set(asked.values()))
+            given.setdefault(port.port, port.node_port)
+            taken.add(port.node_port)
+        self._assign_health_port(spec, old, taken, own, wrong)
 
-    def _free_port(self, taken: set[int], given: Iterable[tuple[str, int]]) -> int:
-        used = taken | {number for _, number in given}
+    def _unfit_port(self, number: int, taken: set[int], own: set[int]) -> str:
+        first, last = self.ranges.node_ports
+        if not first <= number <= last and number not in own:
+            return f"provided port is not in the valid range. The range of valid ports is {first}-{last}"
+        return "provided port is already allocated" if number in taken else ""
+
+    def _assign_health_port(
+        self, spec: core_v1.ServiceSpec, old: core_v1.Service | None, taken: set[int], own: set[int], wrong: Errors
+    ) -> None:
+        if spec.type != "LoadBalancer" or spec.external_traffic_policy != "Local":
+            return
+        number = spec.health_check_node_port
+        if not number:
+            spec.health_check_node_port = self._free_port(taken)
+            return
+        is_new = old is None or old.spec.health_check_node_port != number
+        if is_new and (why := self._unfit_port(number, taken, own)):
+            raise Unexplained(f"failed to allocate requested HealthCheck NodePort {number}: {why}")
+
+    def _free_port(self, used: set[int]) -> int:
         first, last = self.ranges.node_ports
         found = self._free(first, last, lambda number: number not in used)
         if found is None:

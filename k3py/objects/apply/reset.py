@@ -18,6 +18,8 @@ _BESIDE_SPEC: Final[Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]] = {
     ("certificates.k8s.io", "CertificateSigningRequest"): (("f:status", "f:conditions"),),
     ("storage.k8s.io", "VolumeAttachment"): (("f:metadata",),),
 }
+# A request for a certificate cannot be changed but for its metadata.
+_REQUEST: Final = ("certificates.k8s.io", "CertificateSigningRequest")
 _NOTHING: Final[Tree] = {}
 
 
@@ -32,4 +34,4 @@ def reset_fields(group: str, kind: str, subresource: str, subresources: Collecti
         return FieldSet.of(*_SPEC, *_BESIDE_SPEC.get((group, kind), ())).tree
     if subresource == "approval":
         return FieldSet.of(*_SPEC, ("f:status", "f:certificate")).tree
-    return FieldSet.of(*_STATUS).tree
+    return FieldSet.of(*_STATUS, *(_SPEC if (group, kind) == _REQUEST else ())).tree

@@ -3,18 +3,47 @@
 from collections.abc import Mapping
 from typing import Final
 
+from k3py.model import names
 from k3py.model.generated import certificates_v1, coordination_v1, node_v1, rbac_v1, scheduling_v1
 from k3py.model.struct import Wire
+from k3py.objects import certificate_requests
+from k3py.objects.defaults import cluster as defaults
 from k3py.objects.rules import Rules
-from k3py.objects.validation import core
+from k3py.objects.validation import certificates, leases, rbac, scheduling_classes
 
 RULES: Final[Mapping[type[Wire], Rules]] = {
-    rbac_v1.Role: Rules(),
-    rbac_v1.RoleBinding: Rules(),
-    rbac_v1.ClusterRole: Rules(),
-    rbac_v1.ClusterRoleBinding: Rules(),
-    coordination_v1.Lease: Rules(check=core.lease, create_on_update=True),
-    scheduling_v1.PriorityClass: Rules(),
-    node_v1.RuntimeClass: Rules(),
-    certificates_v1.CertificateSigningRequest: Rules(),
+    rbac_v1.Role: Rules(check=rbac.role, name=names.path_segment, create_on_update=True),
+    rbac_v1.RoleBinding: Rules(
+        default=defaults.binding,
+        check=rbac.role_binding,
+        check_update=rbac.binding_update,
+        name=names.path_segment,
+        create_on_update=True,
+    ),
+    rbac_v1.ClusterRole: Rules(check=rbac.cluster_role, name=names.path_segment, create_on_update=True),
+    rbac_v1.ClusterRoleBinding: Rules(
+        default=defaults.binding,
+        check=rbac.cluster_role_binding,
+        check_update=rbac.binding_update,
+        name=names.path_segment,
+        create_on_update=True,
+    ),
+    coordination_v1.Lease: Rules(default=defaults.lease, check=leases.lease, create_on_update=True),
+    scheduling_v1.PriorityClass: Rules(
+        default=defaults.priority_class,
+        prepare_create=defaults.new_priority_class,
+        check_create=scheduling_classes.new_priority_class,
+        check_update=scheduling_classes.priority_class_update,
+    ),
+    node_v1.RuntimeClass: Rules(
+        check=scheduling_classes.runtime_class,
+        check_update=scheduling_classes.runtime_class_update,
+    ),
+    certificates_v1.CertificateSigningRequest: Rules(
+        prepare_update=certificate_requests.keep_request,
+        check_create=certificates.request,
+        check_update=certificates.request_update,
+        check_status=certificates.request_status,
+        name=names.path_segment,
+    ),
 }
