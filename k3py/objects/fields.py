@@ -11,11 +11,12 @@ import msgspec
 from k3py.model.errors import Cause
 
 IMMUTABLE = "field is immutable"
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 def shown(value: Any) -> str:
-    """A value as messages quote it: JSON."""
-    return msgspec.json.encode(value).decode()
+    """A value as messages quote it: JSON, the keys of maps in order."""
+    return _encode(value).decode()
 
 
 class Errors:
@@ -55,9 +56,14 @@ class Errors:
         """The field must not be set, or not be changed."""
         self._add("FieldValueForbidden", f"Forbidden: {detail}", path)
 
-    def duplicate(self, path: str, value: Any) -> None:
+    def duplicate(self, path: str, value: Any, detail: str = "") -> None:
         """The value must be unique and is not."""
-        self._add("FieldValueDuplicate", f"Duplicate value: {shown(value)}", path)
+        said = f"Duplicate value: {shown(value)}"
+        self._add("FieldValueDuplicate", f"{said}: {detail}" if detail else said, path)
+
+    def internal(self, path: str, detail: str) -> None:
+        """The check itself cannot be made."""
+        self._add("InternalError", f"Internal error: {detail}", path)
 
     def too_long(self, path: str, maximum: int) -> None:
         """More bytes than ``maximum``."""
@@ -68,9 +74,9 @@ class Errors:
         plural = "item" if maximum == 1 else "items"
         self._add("FieldValueTooMany", f"Too many: {count}: must have at most {maximum} {plural}", path)
 
-    def not_found(self, path: str, value: Any) -> None:
+    def not_found(self, path: str, value: Any, detail: str = "") -> None:
         """The value names something that is not there."""
-        self._add("FieldValueNotFound", f"Not found: {shown(value)}", path)
+        self._add("FieldValueNotFound", f"Not found: {shown(value)}{f': {detail}' if detail else ''}", path)
 
     def immutable(self, path: str, new: Any, old: Any) -> None:
         """``invalid`` when the field changed although it must not."""

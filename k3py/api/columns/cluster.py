@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from k3py.api.columns.column import AGE, NAME, NONE, UNKNOWN, Column, Columns, age, human_duration, since
+from k3py.api.columns.described import meaning
 from k3py.base.clock import parse_rfc3339
 from k3py.model.generated import coordination_v1, core_v1
 from k3py.model.struct import Wire
@@ -64,9 +65,8 @@ def _event_ages(event: core_v1.Event, now: float) -> tuple[str, str]:
 
 def _event(event: core_v1.Event, now: float) -> list[Any]:
     last, first = _event_ages(event, now)
-    source = ", ".join(each for each in (event.source.component, event.source.host) if each)
-    if not event.source.component:
-        source = ", ".join(each for each in (event.reporting_component, event.reporting_instance) if each)
+    component = event.source.component or event.reporting_component
+    instance = event.source.host or event.reporting_instance
     target = event.involved_object
     kind = target.kind.lower()
     return [
@@ -75,7 +75,7 @@ def _event(event: core_v1.Event, now: float) -> list[Any]:
         event.reason,
         f"{kind}/{target.name}" if target.name else kind,
         target.field_path,
-        source,
+        f"{component}, {instance}" if instance else component,
         event.message.strip(),
         first,
         event.series.count if event.series is not None else (event.count or 1),
@@ -86,31 +86,33 @@ def _event(event: core_v1.Event, now: float) -> list[Any]:
 NODES = Columns(
     (
         NAME,
-        Column("Status", description="Whether it is ready, and takes new pods."),
-        Column("Roles", description="From the labels node-role.kubernetes.io/<role>."),
+        Column("Status", description="The status of the node"),
+        Column("Roles", description="The roles of the node"),
         AGE,
-        Column("Version", description="The agent's version."),
-        Column("Internal-IP", priority=1, description="Its address within the cluster."),
-        Column("External-IP", priority=1, description="Its address outside."),
-        Column("OS-Image", priority=1, description="The operating system."),
-        Column("Kernel-Version", priority=1, description="The kernel."),
-        Column("Container-Runtime", priority=1, description="What runs its containers."),
+        Column("Version", description=meaning(core_v1.NodeSystemInfo, "kubeletVersion")),
+        Column("Internal-IP", priority=1, description=meaning(core_v1.NodeStatus, "addresses")),
+        Column("External-IP", priority=1, description=meaning(core_v1.NodeStatus, "addresses")),
+        Column("OS-Image", priority=1, description=meaning(core_v1.NodeSystemInfo, "osImage")),
+        Column("Kernel-Version", priority=1, description=meaning(core_v1.NodeSystemInfo, "kernelVersion")),
+        Column("Container-Runtime", priority=1, description=meaning(core_v1.NodeSystemInfo, "containerRuntimeVersion")),
     ),
     _node,
 )
-NAMESPACES = Columns((NAME, Column("Status", description="Active or Terminating."), AGE), _namespace)
-LEASES = Columns((NAME, Column("Holder", description="Who holds the lease."), AGE), _lease)
+NAMESPACES = Columns((NAME, Column("Status", description="The status of the namespace"), AGE), _namespace)
+LEASES = Columns(
+    (NAME, Column("Holder", description=meaning(coordination_v1.LeaseSpec, "holderIdentity")), AGE), _lease
+)
 EVENTS = Columns(
     (
-        Column("Last Seen", description="Time since it last happened."),
-        Column("Type", description="Normal or Warning."),
-        Column("Reason", description="What happened, in one word."),
-        Column("Object", description="What it happened to."),
-        Column("Subobject", priority=1, description="Which part of it."),
-        Column("Source", priority=1, description="Who says so."),
-        Column("Message", description="What happened."),
-        Column("First Seen", priority=1, description="Time since it first happened."),
-        Column("Count", priority=1, description="How often it happened."),
+        Column("Last Seen", description=meaning(core_v1.Event, "lastTimestamp")),
+        Column("Type", description=meaning(core_v1.Event, "type")),
+        Column("Reason", description=meaning(core_v1.Event, "reason")),
+        Column("Object", description=meaning(core_v1.Event, "involvedObject")),
+        Column("Subobject", priority=1, description=meaning(core_v1.ObjectReference, "fieldPath")),
+        Column("Source", priority=1, description=meaning(core_v1.Event, "source")),
+        Column("Message", description=meaning(core_v1.Event, "message")),
+        Column("First Seen", priority=1, description=meaning(core_v1.Event, "firstTimestamp")),
+        Column("Count", priority=1, description=meaning(core_v1.Event, "count")),
         Column("Name", format="name", priority=1, description=NAME.description),
     ),
     _event,

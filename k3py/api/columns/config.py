@@ -11,6 +11,7 @@ from k3py.api.columns.column import (
     age,
     only_name_and_age,
 )
+from k3py.api.columns.described import meaning
 from k3py.model.generated import core_v1
 from k3py.model.struct import Wire
 
@@ -24,9 +25,14 @@ def _secret(secret: core_v1.Secret, now: float) -> list[Any]:
     return [secret.metadata.name, secret.type, len(secret.data), age(secret.metadata, now)]
 
 
-CONFIG_MAPS = Columns((NAME, Column("Data", description="Number of entries."), AGE), _config_map)
+CONFIG_MAPS = Columns((NAME, Column("Data", description=meaning(core_v1.ConfigMap, "data")), AGE), _config_map)
 SECRETS = Columns(
-    (NAME, Column("Type", description="What it is for."), Column("Data", description="Number of entries."), AGE),
+    (
+        NAME,
+        Column("Type", description=meaning(core_v1.Secret, "type")),
+        Column("Data", description=meaning(core_v1.Secret, "data")),
+        AGE,
+    ),
     _secret,
 )
 SERVICE_ACCOUNTS = Columns((NAME, AGE), only_name_and_age)

@@ -5,7 +5,22 @@ from typing import Any
 
 import msgspec
 
-from k3py.api.columns import autoscaling, batch, cluster, config, metrics, pods, vpc, workloads
+from k3py.api.columns import (
+    access,
+    autoscaling,
+    batch,
+    classes,
+    cluster,
+    config,
+    metrics,
+    networking,
+    pods,
+    quotas,
+    replication,
+    storage,
+    vpc,
+    workloads,
+)
 from k3py.api.columns.column import AGE, NAME, Columns, only_name_and_age
 from k3py.model import codec
 from k3py.model.generated import meta_v1
@@ -14,12 +29,18 @@ from k3py.model.struct import Wire
 from k3py.store.records import Record
 
 COLUMNS: Mapping[type[Wire], Columns] = {
+    **access.COLUMNS,
     **autoscaling.COLUMNS,
     **batch.COLUMNS,
+    **classes.COLUMNS,
     **cluster.COLUMNS,
     **config.COLUMNS,
     **metrics.COLUMNS,
+    **networking.COLUMNS,
     **pods.COLUMNS,
+    **quotas.COLUMNS,
+    **replication.COLUMNS,
+    **storage.COLUMNS,
     **vpc.COLUMNS,
     **workloads.COLUMNS,
 }
