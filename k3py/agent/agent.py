@@ -99,7 +99,7 @@ class Agent:
         )
         self.pods = PodLoop(shared, client, reporter, source, self._part_failed)
         self._sampler = Sampler(lambda: list(self.pods.workers.values()), runtime, clock)
-        self._streams = PodStreams(self.pods, runtime, places, clock, self._sampler.usage)
+        self._streams = PodStreams(self.pods, runtime, places, clock, self._sampler.usage, self._node_address)
         self._rotation = LogRotation(runtime, clock, self.pods.running_logs)
         self._garbage = GarbageCollector(
             images,
@@ -156,6 +156,9 @@ class Agent:
     async def handle_stream(self, request: StreamRequest, stream: MessageStream) -> None:
         """Serve one stream that the server opens (``StreamHandler``)."""
         await self._streams.handle(request, stream)
+
+    def _node_address(self) -> str:
+        return next(iter(self.node.facts(()).host_ips), "127.0.0.1")
 
     def _image_list(self) -> Sequence[ContainerImage]:
         largest = sorted(self._images.list(), key=lambda image: -image.size)[:IMAGES_REPORTED_MAX]

@@ -7,6 +7,7 @@ was begun for it; the container goes on.
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final, Protocol
 
@@ -16,7 +17,7 @@ from k3py.agent.places import Places
 from k3py.agent.workers import PodWorker
 from k3py.base.clock import Clock, parse_rfc3339
 from k3py.model import streams as wire
-from k3py.model.errors import BadRequest, InternalError, NotFound, Problem, not_found
+from k3py.model.errors import BadRequest, InternalError, NotFound, Problem, Unavailable, not_found
 from k3py.model.streams import (
     Attach,
     Channel,
@@ -49,10 +50,17 @@ class PodStreams:
     """All streams of one agent."""
 
     def __init__(
-        self, pods: Pods, runtime: Runtime, places: Places, clock: Clock, usage: Callable[[], Awaitable[NodeUsage]]
+        self,
+        pods: Pods,
+        runtime: Runtime,
+        places: Places,
+        clock: Clock,
+        usage: Callable[[], Awaitable[NodeUsage]],
+        node_address: Callable[[], str],
     ) -> None:
+        """``usage`` says what the node uses, ``node_address`` where others reach it."""
         self._pods, self._runtime, self._places, self._clock = pods, runtime, places, clock
-        self._usage = usage
+        self._usage, self._node_address = usage, node_address
 
     async def handle(self, request: StreamRequest, stream: MessageStream) -> None:
         """Serve one stream to its end."""
@@ -73,6 +81,8 @@ class PodStreams:
     async def _serve(self, request: StreamRequest, stream: MessageStream) -> dict[str, Any]:
         if isinstance(request, NodeStats):
             return await self._stats(stream)
+        if isinstance(request, PortForward) and not request.pod:
+            return await self._node_forward(request, stream)
         worker = self._pods.find(request.namespace, request.pod, request.uid)
         if worker is None:
             raise not_found("pods", "", request.pod)
@@ -173,8 +183,27 @@ class PodStreams:
     # --- port-forward
 
     async def _port_forward(self, worker: PodWorker, request: PortForward, stream: MessageStream) -> dict[str, Any]:
-        connected = await self._runtime.connect(worker.record.uid, request.port)
-        reader, writer = await asyncio.open_connection(sock=connected)
+        host = worker.status().pod_ip if request.own_address else ""
+        try:
+            connected = await self._runtime.connect(worker.record.uid, request.port, host)
+        except OSError as problem:
+            if host:
+                raise _no_connection(host, request.port, problem) from problem
+            raise
+        return await self._carry(*await asyncio.open_connection(sock=connected), stream)
+
+    async def _node_forward(self, request: PortForward, stream: MessageStream) -> dict[str, Any]:
+        host = self._node_address()
+        try:
+            connected = await asyncio.open_connection(host, request.port)
+        except OSError as problem:
+            raise _no_connection(host, request.port, problem) from problem
+        return await self._carry(*connected, stream)
+
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stream: MessageStream
+    ) -> dict[str, Any]:
+        """Bytes both ways until the other side has closed."""
 
         async def to_pod() -> None:
             with contextlib.suppress(ConnectionError):
@@ -197,6 +226,13 @@ class PodStreams:
         finally:
             writer.close()
         return wire.success_status()
+
+
+def _no_connection(host: str, port: int, problem: OSError) -> Unavailable:
+    """Why nothing answers there, in the words of Go's dialer, which Kubernetes passes on."""
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    known = os.strerror(problem.errno).lower() if problem.errno and problem.errno > 0 else str(problem)
+    return Unavailable(f"dial tcp {place}: connect: {known}")
 
 
 def _log_attempt(worker: PodWorker, request: Logs) -> int:

@@ -108,7 +108,7 @@ class Metrics:
 
     async def list(self, request: Request, target: Target) -> Response:
         """The metrics of all that the query selects and that have some, by namespace and name."""
-        form, chosen = wanted(request), selection(request.query, target.kind)
+        form, chosen = wanted(request, collection=True), selection(request.query, target.kind)
         listing = self._objects.store.list(target.kind.plural, target.namespace or None)
         found = await self._made(target, [each for each in listing if chosen.has(each)])
         return render_list(target.kind, found, {}, form, self._objects.clock.now())

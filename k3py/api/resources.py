@@ -11,6 +11,7 @@ from k3py.api.http.messages import Answer, Request
 from k3py.api.metrics import Metrics, NodeFigures
 from k3py.api.pods import NodeStreams, PodStreams
 from k3py.api.reading import Reader
+from k3py.api.reverse_proxy.proxy import Proxy
 from k3py.api.reviews import Reviews
 from k3py.api.routing import Target
 from k3py.api.tokens import Tokens
@@ -22,6 +23,8 @@ from k3py.model.user import User
 from k3py.objects.service import Objects
 
 Handled = Answer | Awaitable[Answer]
+# Every method that HTTP clients of applications use; a verb is what authorization is asked for.
+PROXY_VERBS = ("get", "create", "update", "patch", "delete", "options")
 Handler = Callable[[Request, Target, User], Handled]
 
 
@@ -37,8 +40,13 @@ class Resources:
         watcher = Watcher(objects.store, now, source)
         writer = Writer(objects, Reviews(authorizer, tokens.review), now)
         self._verbs = _verbs(reader, watcher, writer)
-        self._metrics = _metrics(Metrics(objects, NodeFigures(nodes)))
-        self._subresources = _subresources(reader, writer, PodStreams(objects, nodes), tokens)
+        figures = NodeFigures(nodes)
+        self._metrics = _metrics(Metrics(objects, figures))
+        proxy = Proxy(objects, nodes, figures, source)
+        self._subresources = {
+            **_subresources(reader, writer, PodStreams(objects, nodes), tokens),
+            **{("proxy", verb): lambda request, target, user: proxy.answer(request, target) for verb in PROXY_VERBS},
+        }
 
     def answer(self, request: Request, target: Target, user: User) -> Handled:
         """The answer to one request.

@@ -10,16 +10,23 @@ from k3py.model.registry import Kind, Registry
 
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
+# Resources behind which there is a server of its own.
+_PROXIED = ("nodes", "pods", "services")
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A resource request. ``namespace`` is empty for cluster-wide resources and for all namespaces."""
+    """A resource request. ``namespace`` is empty for cluster-wide resources and for all namespaces.
+
+    ``path`` is what follows the subresource ``proxy``, with its leading slash: it belongs to somebody else's server.
+    """
 
     kind: Kind
     verb: str
     namespace: str = ""
     name: str = ""
     subresource: str = ""
+    path: str = ""
 
     @property
     def is_served(self) -> bool:
@@ -48,6 +55,7 @@ class Router:
 
         ``watch`` says that the query asks for a watch.
         """
+        path, proxied = _cut_at_proxy(path)
         parts = path.removeprefix("/").removesuffix("/").split("/")
         if not all(parts):
             return None  # a client that left out a namespace or a name must not reach what stands behind it
@@ -69,7 +77,18 @@ class Router:
         if len(rest) > 3 or (subresource and subresource not in kind.subresources):
             return None
         verb = _verb(method, bool(name), watch)
-        return Target(kind, verb, namespace, name, subresource)
+        return Target(kind, verb, namespace, name, subresource, proxied)
+
+
+def _cut_at_proxy(path: str) -> tuple[str, str]:
+    """A path up to and with the subresource ``proxy`` of a node, pod or service, and what follows it."""
+    parts = path.split("/")
+    named = 5 if parts[3:4] == ["namespaces"] else 3
+    at = named + 2
+    if parts[:3] == ["", "api", "v1"] and len(parts) > at and parts[at] == "proxy" and parts[named] in _PROXIED:
+        rest = parts[at + 1 :]
+        return "/".join(parts[: at + 1]), "/" + "/".join(rest) if rest else ""
+    return path, ""
 
 
 def _verb(method: str, named: bool, watch: bool) -> str:

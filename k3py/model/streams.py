@@ -69,9 +69,13 @@ class Logs(_Request, frozen=True, kw_only=True, tag="logs"):
 
 
 class PortForward(_Request, frozen=True, kw_only=True, tag="portForward"):
-    """One connection to a TCP port of the pod."""
+    """One connection to a TCP port of the pod, or of the node itself when no pod is named.
+
+    By ``localhost``, as kubectl's port-forward has it, or with ``own_address`` by the address that others see.
+    """
 
     port: int
+    own_address: bool = False
 
 
 class NodeStats(_Request, frozen=True, kw_only=True, tag="nodeStats"):

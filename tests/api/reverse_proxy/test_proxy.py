@@ -1,0 +1,404 @@
+"""Requests through the proxy, to a backend that is a script: what it hears, and what the client gets."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+
+from k3py.api.http.messages import RawConnection, Response, StreamResponse, Upgrade
+from k3py.api.reverse_proxy.exchange import HEAD_BYTES_MAX
+from k3py.model.errors import Unavailable
+from k3py.model.streams import Channel, NodeStats, PortForward, StreamRequest, messages, status_message, success_status
+from k3py.model.usage import ContainerUsage, NodeUsage, PodUsage, encode_usage
+from tests.api.test_metrics import usage
+from tests.api.test_pods import Nodes, Stream
+from tests.api.world import NODE, PODS, Recorder, World, pod, run
+
+POD = f"{PODS}/web/proxy"
+SERVICES = "/api/v1/namespaces/default/services"
+MERGE = {"content-type": "application/merge-patch+json"}
+
+
+def said(text: str | bytes) -> list[bytes]:
+    data = text.encode() if isinstance(text, str) else text
+    return [*messages(Channel.STDOUT, data), status_message(success_status())]
+
+
+def ok(body: str = "hello", *fields: str, content_type: str = "text/plain") -> str:
+    head = [f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}", *fields]
+    return "\r\n".join((*head, "", body))
+
+
+class Backend(Nodes):
+    """Says ``text`` to every connection, whatever it hears; ``streams`` are the connections."""
+
+    def __init__(self, text: str | bytes = "", *says: bytes) -> None:
+        self.streams: list[Stream] = []
+        super().__init__(lambda request: self._stream(request, [*(says or said(text))]))
+
+    def _stream(self, request: StreamRequest, says: list[bytes]) -> Stream:
+        if isinstance(request, NodeStats):
+            container = ContainerUsage(name="c", started_at=5.0, usage=usage(2_000_000_000, 100))
+            pods = [PodUsage(namespace="default", name="web", uid="u", containers=[container])]
+            told = NodeUsage(usage=usage(3_000_000_000, 200), booted_at=1.0, pods=pods)
+            return Stream(*messages(Channel.STDOUT, encode_usage(told)), status_message(success_status()))
+        self.streams.append(Stream(*says))
+        return self.streams[-1]
+
+    def heard(self) -> tuple[str, dict[str, str], bytes]:
+        """The request's first line, its fields and its body."""
+        data = b"".join(each[1:] for each in self.streams[-1].heard if each[0] == Channel.STDIN)
+        head, _, body = data.partition(b"\r\n\r\n")
+        line, *fields = head.decode().split("\r\n")
+        return line, dict(each.split(": ", 1) for each in fields), body
+
+
+async def ready_pod(world: World, name: str = "web", node: str = "n1") -> dict[str, Any]:
+    _, made = await world.json("POST", PODS, pod(name, node))
+    status = {"status": {"phase": "Running", "podIP": "10.42.0.5", "podIPs": [{"ip": "10.42.0.5"}]}}
+    await world.json("PATCH", f"{PODS}/{name}/status", status, headers=MERGE)
+    result: dict[str, Any] = made
+    return result
+
+
+async def read(answer: object) -> tuple[int, bytes, StreamResponse]:
+    assert isinstance(answer, StreamResponse), answer
+    writer = Recorder()
+    await answer.run(writer)
+    return answer.status, writer.data, answer
+
+
+def test_a_request_reaches_the_pod_and_its_answer_the_client() -> None:
+    backend = Backend(ok("hello", "X-Mine: yes", "Set-Cookie: a=1", "Set-Cookie: b=2"))
+
+    async def story(world: World) -> None:
+        made = await ready_pod(world)
+        headers = {"host": "api", "x-mine": "1"}
+        status, body, answer = await read(await world.ask("POST", f"{POD}/a%20b/?q=1&q=%2F", b"data", headers=headers))
+        assert (status, body, answer.content_type) == (200, b"hello", "text/plain")
+        assert answer.headers == [("X-Mine", "yes"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")]
+        node, asked = backend.asked[0]
+        assert (node, asked) == ("n1", PortForward(
+            namespace="default", pod="web", uid=made["metadata"]["uid"], port=80, own_address=True,
+        ))  # fmt: skip
+        line, fields, _ = backend.heard()
+        assert line == "POST /a%20b/?q=1&q=%2F HTTP/1.1"
+        assert "authorization" not in fields
+        assert (fields["host"], fields["x-mine"]) == ("api", "1")
+        assert fields["x-forwarded-uri"] == f"{POD}/a%20b/"
+        assert backend.streams[0].reset_reason is not None, "the connection is let go"
+
+    run(story, backend)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_every_method_is_passed_on_with_its_body(method: str) -> None:
+    backend = Backend(ok())
+
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        answer = await world.ask(method, f"{POD}/x", b"body", headers={"content-length": "4"})
+        assert (await read(answer))[:2] == (200, b"hello")
+        line, fields, body = backend.heard()
+        assert (line, fields["content-length"], body) == (f"{method} /x HTTP/1.1", "4", b"body")
+
+    run(story, backend)
+
+
+def test_head_has_no_body_and_waits_for_none() -> None:
+    backend = Backend("HTTP/1.1 200 OK\r\nContent-Length: 500\r\nX-A: b\r\n\r\n")
+
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        answer = await world.ask("HEAD", f"{POD}/x")
+        assert isinstance(answer, Response)
+        assert (answer.status, answer.body, list(answer.headers)) == (200, b"", [("X-A", "b")])
+
+    run(story, backend)
+
+
+ANSWERS = [
+    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", 200, b"abc"),
+    ("HTTP/1.0 200 OK\r\n\r\nuntil the end", 200, b"until the end"),
+    ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno",
+     404, b"no"),
+    ("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", 500, b""),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n", 200, b"ok"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "status", "body"), ANSWERS)
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_answers_of_every_form_and_in_every_piece(text: str, status: int, body: bytes, size: int) -> None:
+    data = text.encode()
+    pieces = [bytes((Channel.STDOUT,)) + data[at : at + size] for at in range(0, len(data), size)]
+    backend = Backend("", *pieces, status_message(success_status()))
+
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        assert (await read(await world.ask("GET", f"{POD}/x")))[:2] == (status, body)
+
+    run(story, backend)
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_answers_without_a_body(status: int) -> None:
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        answer = await world.ask("GET", f"{POD}/x")
+        assert isinstance(answer, Response)
+        assert answer.status == status
+
+    run(story, Backend(f"HTTP/1.1 {status} X\r\nETag: a\r\n\r\n"))
+
+
+REFUSED = status_message(Unavailable("dial tcp 10.42.0.5:80: connect: connection refused").status())
+UNREACHABLE = [
+    ((REFUSED,), "error trying to reach service: dial tcp 10.42.0.5:80: connect: connection refused"),
+    (said("") or (), "error trying to reach service: EOF"),
+    (said("SSH-2.0-x\r\n"), "error trying to reach service: malformed HTTP response"),
+    (said("HTTP/1.1 200 OK\r\nX: " + "y" * (HEAD_BYTES_MAX + 100)), "error trying to reach service: the answer's head"),
+]
+
+
+@pytest.mark.parametrize(("says", "message"), UNREACHABLE)
+def test_a_backend_that_does_not_answer_is_503(says: tuple[bytes, ...], message: str) -> None:
+    backend = Backend("", *says)
+
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        status, body = await world.json("GET", f"{POD}/x")
+        assert (status, body["reason"]) == (503, "ServiceUnavailable")
+        assert body["message"].startswith(message)
+        assert backend.streams[0].reset_reason is not None
+
+    run(story, backend)
+
+
+def test_an_answer_that_is_cut_short_is_not_shown_as_whole() -> None:
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        answer = await world.ask("GET", f"{POD}/x")
+        with pytest.raises(ConnectionError, match="unexpected EOF"):
+            await read(answer)
+
+    run(story, Backend("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nonly"))
+
+
+def test_a_node_that_is_away_is_503() -> None:
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        status, body = await world.json("GET", f"{POD}/x")
+        assert status == 503
+        assert body["message"] == 'error trying to reach service: cannot reach node "n1"'
+
+    run(story)
+
+
+def test_the_root_has_a_slash() -> None:
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        answer = await world.ask("GET", f"{POD}?a=b")
+        assert isinstance(answer, Response)
+        assert (answer.status, list(answer.headers)) == (301, [("Location", f"{POD}/?a=b")])
+        assert (await read(await world.ask("POST", POD, b"")))[0] == 200
+        assert (await read(await world.ask("GET", f"{POD}/")))[0] == 200
+
+    run(story, Backend(ok()))
+
+
+def test_redirects_and_links_stay_below_the_proxy() -> None:
+    async def redirected(world: World) -> None:
+        await ready_pod(world)
+        _, _, answer = await read(await world.ask("GET", f"{POD}/x"))
+        assert ("Location", f"{POD}/login") in answer.headers
+
+    run(redirected, Backend("HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n"))
+
+    async def page(world: World) -> None:
+        await ready_pod(world)
+        _, body, _ = await read(await world.ask("GET", f"{POD}/x"))
+        assert body.decode() == f'<a href="{POD}/y">'
+
+    run(page, Backend(ok('<a href="/y">', content_type="text/html; charset=utf-8")))
+
+    async def other(world: World) -> None:
+        await ready_pod(world)
+        _, body, _ = await read(await world.ask("GET", f"{POD}/x"))
+        assert body.decode() == '<a href="/y">'
+
+    run(other, Backend(ok('<a href="/y">')))
+    run(other, Backend(ok('<a href="/y">', "Content-Encoding: br", content_type="text/html")))
+
+
+WRONG = [
+    (f"{PODS}/nobody/proxy/x", 404, 'pods "nobody" not found'),
+    (f"{PODS}/ftp:web:1/proxy/x", 400, 'invalid pod request "ftp:web:1"'),
+    (f"{PODS}/web:http/proxy/x", 503, "error trying to reach service: dial tcp: lookup tcp/http: unknown port"),
+    (f"{PODS}/early/proxy/x", 400, "address not allowed"),
+    (f"{SERVICES}/nobody/proxy/x", 404, 'services "nobody" not found'),
+    (f"{SERVICES}/web:81/proxy/x", 503, 'no service port 81 found for service "web"'),
+    (f"{SERVICES}/web:none/proxy/x", 503, 'no endpoints available for service "web:none"'),
+    ("/api/v1/nodes/nobody/proxy/x", 404, 'nodes "nobody" not found'),
+    ("/api/v1/nodes/a:b:c:d/proxy/x", 400, 'invalid node request "a:b:c:d"'),
+    (f"{PODS}/web%2Fproxy/x", 404, "the server could not find the requested resource"),
+]
+
+
+async def a_service(world: World, *pods: str) -> None:
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    await world.json("POST", SERVICES, {"metadata": {"name": "web"}, "spec": {"ports": ports}})
+    slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
+    body = {
+        "metadata": {"name": "web-1", "labels": {"kubernetes.io/service-name": "web"}},
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+        "endpoints": [
+            {"addresses": ["10.42.0.5"], "conditions": {"ready": True}, "targetRef": {"kind": "Pod", "name": each}}
+            for each in pods
+        ],
+    }
+    status, made = await world.json("POST", slices, body)
+    assert status == 201, made
+
+
+@pytest.mark.parametrize(("path", "code", "message"), WRONG)
+def test_what_cannot_be_reached_is_said_in_kubernetes_words(path: str, code: int, message: str) -> None:
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        await world.json("POST", PODS, pod("early", "n1"))
+        await a_service(world)
+        status, body = await world.json("GET", path)
+        assert (status, body["message"]) == (code, message)
+
+    run(story, Backend(ok()))
+
+
+@pytest.mark.parametrize("name", ["web:80", "web:http", "http:web:http"])
+def test_a_service_leads_to_a_ready_pods_target_port(name: str) -> None:
+    backend = Backend(ok())
+
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        await a_service(world, "gone", "web")
+        assert (await read(await world.ask("GET", f"{SERVICES}/{name}/proxy/x")))[0] == 200
+        _, asked = backend.asked[0]
+        assert isinstance(asked, PortForward)
+        assert (asked.pod, asked.port) == ("web", 8080)
+
+    run(story, backend)
+
+
+def test_who_may_not_is_refused() -> None:
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        for token in (NODE, "nobody-special"):
+            status, body = await world.json("GET", f"{POD}/x", token=token)
+            assert status == 403, body
+
+    run(story, Backend(ok()))
+
+
+class Raw:
+    """The client's connection after 101."""
+
+    def __init__(self) -> None:
+        self.on_data: Callable[[bytes], None] | None = None
+        self.on_close: Callable[[], None] | None = None
+        self.on_stop: Callable[[], None] | None = None
+        self.sent, self.closed, self.paused = b"", False, False
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+
+    async def drain(self) -> None:
+        await asyncio.sleep(0)
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def start(self, work: Any, name: str) -> asyncio.Task[None]:
+        self.tasks.append(asyncio.create_task(work, name=name))
+        return self.tasks[-1]
+
+    def close(self) -> None:
+        self.closed = True
+
+    abort = close
+    buffered = 0
+
+
+def test_an_upgrade_is_passed_through_both_ways() -> None:
+    switched = (
+        "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: k\r\n\r\nearly"
+    )
+    backend = Backend("", *messages(Channel.STDOUT, switched.encode()), *messages(Channel.STDOUT, b" and late"))
+
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        headers = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-key": "k"}
+        answer = await world.ask("GET", f"{POD}", headers=headers)
+        assert isinstance(answer, Upgrade)
+        assert answer.headers == [("Upgrade", "websocket"), ("Sec-WebSocket-Accept", "k")]
+        assert backend.heard()[0] == "GET / HTTP/1.1"
+        assert backend.heard()[1]["upgrade"] == "websocket"
+        raw = Raw()
+        taken: RawConnection = raw  # type: ignore[assignment]
+        answer.take_over(taken)
+        assert raw.on_data is not None
+        raw.on_data(b"from the client")
+        await asyncio.gather(*raw.tasks)
+        assert raw.sent == b"early and late"
+        assert raw.closed
+        assert backend.streams[0].heard[-1] == bytes((Channel.STDIN,)) + b"from the client"
+        assert backend.streams[0].reset_reason is not None
+
+    run(story, backend)
+
+
+def test_an_upgrade_that_is_refused_is_an_answer() -> None:
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        headers = {"connection": "Upgrade", "upgrade": "websocket"}
+        assert (await read(await world.ask("GET", f"{POD}/x", headers=headers)))[:2] == (426, b"no")
+
+    run(story, Backend("HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno"))
+
+
+def test_a_nodes_kubelet_tells_statistics() -> None:
+    backend = Backend(ok())
+
+    async def story(world: World) -> None:
+        await world.json("POST", "/api/v1/nodes", {"metadata": {"name": "n1"}})
+        node = "/api/v1/nodes/n1/proxy"
+        _, summary = await world.json("GET", f"{node}/stats/summary")
+        assert summary["node"]["cpu"]["usageNanoCores"] == 3_000_000_000
+        assert summary["pods"][0]["podRef"] == {"name": "web", "namespace": "default", "uid": "u"}
+        assert summary["pods"][0]["containers"][0]["memory"]["workingSetBytes"] == 102400
+        metrics = await world.ask("GET", "/api/v1/nodes/https:n1:10250/proxy/metrics/resource")
+        assert isinstance(metrics, Response)
+        assert b'container_memory_working_set_bytes{container="c",namespace="default",pod="web"} 102400' in metrics.body
+        for path, method, status in [("healthz", "GET", 200), ("other", "GET", 404), ("healthz", "POST", 405)]:
+            answer = await world.ask(method, f"{node}/{path}")
+            assert isinstance(answer, Response)
+            assert answer.status == status, path
+        assert (await read(await world.ask("GET", "/api/v1/nodes/n1:9100/proxy/metrics")))[0] == 200
+        assert backend.asked[-1][1] == PortForward(namespace="", pod="", uid="", port=9100, own_address=True)
+
+    run(story, backend)
+
+
+def test_a_kubelet_that_is_away_is_503() -> None:
+    async def story(world: World) -> None:
+        await world.json("POST", "/api/v1/nodes", {"metadata": {"name": "n1"}})
+        answer = await world.ask("GET", "/api/v1/nodes/n1/proxy/stats/summary")
+        assert isinstance(answer, Response)
+        assert (answer.status, orjson.loads(answer.body)["reason"]) == (503, "ServiceUnavailable")
+
+    run(story)
