@@ -1,40 +1,13 @@
 """What a server-side apply brings by HTTP: its options and its body (Kubernetes' "Server-Side Apply")."""
 
-from dataclasses import replace
 from typing import Any
 
 import yaml
 
-from k3py.api.parameters import Query, is_true, last
-from k3py.model.errors import BadRequest, Cause, Invalid, invalid
+from k3py.model.errors import BadRequest
 from k3py.objects.go_types import json_kind
-from k3py.objects.options import FieldValidation, WriteOptions
+from k3py.objects.options import FieldValidation
 from k3py.objects.yaml_values import explained, load_yaml, warnings_of
-
-
-def apply_options(query: Query, options: WriteOptions) -> WriteOptions:
-    """The options of an apply: the manager has to be named, and may force.
-
-    Raises:
-        Invalid: the field manager is not given.
-    """
-    if not last(query, "fieldManager"):
-        raise _refused("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")
-    return replace(options, force=is_true(last(query, "force")))
-
-
-def check_no_force(query: Query) -> None:
-    """Only an apply may force.
-
-    Raises:
-        Invalid: ``force`` is given.
-    """
-    if last(query, "force"):
-        raise _refused("FieldValueForbidden", "Forbidden: may not be specified for non-apply patch", "force")
-
-
-def _refused(reason: str, said: str, field: str) -> Invalid:
-    return invalid("PatchOptions", "meta.k8s.io", "", [Cause(reason, said, field)])
 
 
 def apply_body(data: bytes, validation: FieldValidation) -> tuple[dict[str, Any], list[str]]:

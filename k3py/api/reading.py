@@ -66,12 +66,21 @@ class Reader:
         kind = target.kind
         if not request.query and form.form is Form.OBJECT and not form.yaml:
             return Response(200, self._whole(target))
+        metadata, records = self.page(request, target)
+        return render_list(kind, records, metadata, form, self._now())
+
+    def page(self, request: Request, target: Target) -> tuple[dict[str, Any], Sequence[Record]]:
+        """What the query of a list or a collection delete selects, with the list's metadata.
+
+        Raises:
+            BadRequest, Invalid: a parameter cannot be understood.
+            Expired, Timeout: as ``list``.
+        """
         options = list_options(request.query)
         check_list(options)
-        fields = selected_fields(options.fields, kind, target.name)
+        fields = selected_fields(options.fields, target.kind, target.name)
         revision, piece = self._page(target, options, Selected(options.labels, fields), one_of(target, fields))
-        metadata = table.list_metadata(str(revision), piece.continue_token, piece.remaining)
-        return render_list(kind, piece.records, metadata, form, self._now())
+        return table.list_metadata(str(revision), piece.continue_token, piece.remaining), piece.records
 
     def _page(
         self, target: Target, options: ListOptions, chosen: Selected, name: str | None
@@ -148,7 +157,14 @@ def _items(kind: Kind, records: Sequence[Record]) -> bytes:
     return b",".join([b"{" + raw[skipped:] if raw.startswith(head) else raw for raw in [each.raw for each in records]])
 
 
-def render_list(kind: Kind, records: Sequence[Record], metadata: dict[str, Any], form: Wanted, now: float) -> Response:
+def render_list(
+    kind: Kind,
+    records: Sequence[Record],
+    metadata: dict[str, Any],
+    form: Wanted,
+    now: float,
+    headers: Sequence[tuple[str, str]] = (),
+) -> Response:
     """A list in the form that was asked for.
 
     Raises:
@@ -177,7 +193,7 @@ def render_list(kind: Kind, records: Sequence[Record], metadata: dict[str, Any],
             head,
             _items(kind, records),
         )
-    return respond(200, body, form)
+    return respond(200, body, form, headers)
 
 
 def answer(

@@ -38,7 +38,7 @@ class Resources:
         now = objects.clock.now
         reader = Reader(objects.store, objects, now)
         watcher = Watcher(objects.store, now, source)
-        writer = Writer(objects, Reviews(authorizer, tokens.review), now)
+        writer = Writer(objects, reader, Reviews(authorizer, tokens.review, now), now)
         self._verbs = _verbs(reader, watcher, writer)
         figures = NodeFigures(nodes)
         self._metrics = _metrics(Metrics(objects, figures))

@@ -7,7 +7,8 @@ from k3py.api.http.messages import Request, Response
 from k3py.api.reviews import user_info
 from k3py.api.routing import Target
 from k3py.api.service_account_tokens import ServiceAccountTokens
-from k3py.api.writing import media_type, warning_headers, write_options
+from k3py.api.warning_headers import warning_headers
+from k3py.api.write_options import media_type, write_options
 from k3py.model import codec
 from k3py.model.errors import BadRequest
 from k3py.model.generated.authentication_v1 import TokenRequest, TokenReview, TokenReviewStatus

@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from k3py.base.clock import parse_rfc3339, rfc3339
 from k3py.model import codec
-from k3py.model.errors import Cause, Problem, conflict, invalid
+from k3py.model.errors import Problem, conflict, invalid
 from k3py.model.generated import core_v1, meta_v1
 from k3py.model.registry import Kind
 from k3py.model.user import User
 from k3py.objects.admission import Admission
 from k3py.objects.changes import Decision, Removal, Replacement
+from k3py.objects.fields import Errors
 from k3py.objects.kinds.table import rules_of
 from k3py.objects.meta import FOREGROUND, ORPHAN
 from k3py.objects.options import Deleted
@@ -21,8 +22,16 @@ from k3py.store.records import Record
 POD_GRACE_SECONDS: Final = 30
 # Longer than any machine lives, and its end is still a date that can be written.
 POD_GRACE_SECONDS_MAX: Final = (1 << 31) - 1
-POLICIES: Final = ("Background", "Foreground", "Orphan")
+POLICIES: Final = ("Foreground", "Background", "Orphan")
 _FINISHED: Final = ("Failed", "Succeeded")
+# What a kind's dependents come to when nobody says (``DefaultGarbageCollectionPolicy``).
+_ORPHANED: Final = (("", "ReplicationController"), ("batch", "Job"))
+# Kinds that keep no dependents.
+_CHILDLESS: Final = (("", "Event"), ("events.k8s.io", "Event"))
+JOB_ORPHANS: Final = (
+    "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set"
+    " propagationPolicy=Orphan to suppress this warning"
+)
 
 
 def decide(
@@ -37,24 +46,47 @@ def decide(
     obj: Any = codec.decode(kind.type, current.raw)
     _check_preconditions(kind, obj.metadata, options.preconditions)
     admission.delete(kind, obj, user)
+    if isinstance(obj, core_v1.Namespace) and (obj.spec.finalizers or obj.metadata.deletion_timestamp is None):
+        return _namespace(kind, obj, options, now)
+    if isinstance(obj, core_v1.Pod) and not _is_ending(obj.metadata):
+        return _pod(kind, obj, options, now)
     meta: meta_v1.ObjectMeta = obj.metadata
-    finalizers = _finalizers(meta.finalizers, options)
+    finalizers = _finalizers(kind, meta.finalizers, options)
+    if not finalizers:
+        return Removal(codec.decode(kind.type, current.raw))  # it goes as it was: it was never seen being deleted
     changed = finalizers != meta.finalizers
     meta.finalizers = finalizers
-    grace = _pod_grace(obj, options) if isinstance(obj, core_v1.Pod) else 0
     if meta.deletion_timestamp is None:
-        _mark(meta, None if isinstance(obj, core_v1.Namespace) else grace, now)
+        _mark(meta, 0, now)
         changed = True
-    elif isinstance(obj, core_v1.Pod):
-        changed = _shorten(meta, options, grace) or changed
-    if isinstance(obj, core_v1.Namespace) and obj.spec.finalizers:
-        obj.status.phase = "Terminating"
-        return Replacement(obj, unchanged=not changed)
-    if finalizers or meta.deletion_grace_period_seconds:
-        return Replacement(obj, unchanged=not changed)
-    if not isinstance(obj, core_v1.Pod):
-        return Removal(codec.decode(kind.type, current.raw))  # it goes as it was: it was never seen being deleted
-    return Removal(obj)
+    return Replacement(obj, unchanged=not changed)
+
+
+def _is_ending(meta: meta_v1.ObjectMeta) -> bool:
+    """Whether a pod is being deleted and its time is over: only finalizers keep it."""
+    return meta.deletion_timestamp is not None and not meta.deletion_grace_period_seconds
+
+
+def _namespace(kind: Kind, namespace: core_v1.Namespace, options: meta_v1.DeleteOptions, now: float) -> Decision:
+    """A namespace stays until its contents are gone: the controller of namespaces then takes its finalizers away."""
+    meta = namespace.metadata
+    if meta.deletion_timestamp is not None:
+        return Replacement(namespace, unchanged=True)
+    _mark(meta, None, now)
+    meta.finalizers = _finalizers(kind, meta.finalizers, options)
+    namespace.status.phase = "Terminating"
+    return Replacement(namespace) if namespace.spec.finalizers or meta.finalizers else Removal(namespace)
+
+
+def _pod(kind: Kind, pod: core_v1.Pod, options: meta_v1.DeleteOptions, now: float) -> Decision:
+    """A pod gets its grace period. Once that runs, it can only become shorter, and nothing else changes."""
+    meta = pod.metadata
+    if meta.deletion_timestamp is None:
+        _mark(meta, _pod_grace(pod, options), now)
+    elif not _shorten(meta, options):
+        return Replacement(pod, unchanged=True)
+    meta.finalizers = _finalizers(kind, meta.finalizers, options)
+    return Replacement(pod) if meta.finalizers or meta.deletion_grace_period_seconds else Removal(pod)
 
 
 def check_options(options: meta_v1.DeleteOptions) -> None:
@@ -63,22 +95,22 @@ def check_options(options: meta_v1.DeleteOptions) -> None:
     Raises:
         Invalid: in Kubernetes' words.
     """
-    causes = []
+    wrong = Errors()
     policy = options.propagation_policy
     if options.orphan_dependents is not None and policy is not None:
-        said = f'Invalid value: "{policy}": orphanDependents and deletionPropagation cannot be both set'
-        causes.append(Cause("FieldValueInvalid", said, "propagationPolicy"))
-    elif policy is not None and policy not in POLICIES:
-        listed = ", ".join(f'"{each}"' for each in (*POLICIES, "nil"))
-        said = f'Unsupported value: "{policy}": supported values: {listed}'
-        causes.append(Cause("FieldValueNotSupported", said, "propagationPolicy"))
-    unknown = [each for each in options.dry_run if each != "All"]
-    if unknown:
-        shown = codec.encode(options.dry_run).decode()
-        said = f'Unsupported value: {shown}: supported values: "All"'
-        causes.append(Cause("FieldValueNotSupported", said, "dryRun"))
-    if causes:
-        raise invalid("DeleteOptions", "meta.k8s.io", "", causes)
+        wrong.invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set")
+    if policy is not None and policy not in POLICIES:
+        wrong.unsupported("propagationPolicy", policy, (*POLICIES, "nil"))
+    if any(each != "All" for each in options.dry_run):
+        wrong.unsupported("dryRun", options.dry_run, ("All",))
+    if wrong:
+        raise invalid("DeleteOptions", "meta.k8s.io", "", wrong.causes)
+
+
+def warnings(kind: Kind, options: meta_v1.DeleteOptions) -> list[str]:
+    """What the user should hear before it happens."""
+    says_nothing = options.propagation_policy is None and options.orphan_dependents is None
+    return [JOB_ORPHANS] if says_nothing and (kind.group, kind.name) == ("batch", "Job") else []
 
 
 def _check_preconditions(kind: Kind, meta: meta_v1.ObjectMeta, wanted: meta_v1.Preconditions | None) -> None:
@@ -93,6 +125,9 @@ def _check_preconditions(kind: Kind, meta: meta_v1.ObjectMeta, wanted: meta_v1.P
 
 
 def _precondition(kind: Kind, name: str, word: str, given: str, found: str) -> Problem:
+    if (kind.group, kind.name) == ("", "Namespace"):
+        said = f"Precondition failed: {word} in precondition: {given}, {word} in object meta: {found}"
+        return conflict(kind.plural, kind.group, name, said)
     return conflict(
         kind.name,
         kind.group,
@@ -102,19 +137,22 @@ def _precondition(kind: Kind, name: str, word: str, given: str, found: str) -> P
     )
 
 
-def _finalizers(present: list[str], options: meta_v1.DeleteOptions) -> list[str]:
-    """The finalizers as the propagation policy wants them; without one they stay."""
+def _finalizers(kind: Kind, present: list[str], options: meta_v1.DeleteOptions) -> list[str]:
+    """The finalizers as the propagation policy wants them: what was asked for, else what they say already, else what
+    is usual for the kind."""
     policy = options.propagation_policy
     if options.orphan_dependents is not None:
         policy = "Orphan" if options.orphan_dependents else "Background"
-    if policy is None:
-        return present
+    if (kind.group, kind.name) in _CHILDLESS:
+        policy = "Background"
+    elif policy is None:
+        standing = next((each for each in present if each in (ORPHAN, FOREGROUND)), "")
+        policy = {ORPHAN: "Orphan", FOREGROUND: "Foreground"}.get(standing)
+    if policy is None and (kind.group, kind.name) in _ORPHANED:
+        policy = "Orphan"
+    wanted = {"Orphan": [ORPHAN], "Foreground": [FOREGROUND]}.get(policy or "", [])
     rest = [each for each in present if each not in (ORPHAN, FOREGROUND)]
-    if policy == "Orphan":
-        rest.append(ORPHAN)
-    elif policy == "Foreground":
-        rest.append(FOREGROUND)
-    return rest
+    return present if set(present) == {*rest, *wanted} else rest + wanted
 
 
 def _pod_grace(pod: core_v1.Pod, options: meta_v1.DeleteOptions) -> int:
@@ -136,11 +174,12 @@ def _mark(meta: meta_v1.ObjectMeta, grace: int | None, now: float) -> None:
         meta.generation += 1
 
 
-def _shorten(meta: meta_v1.ObjectMeta, options: meta_v1.DeleteOptions, grace: int) -> bool:
+def _shorten(meta: meta_v1.ObjectMeta, options: meta_v1.DeleteOptions) -> bool:
     """A pod that is being deleted already may only be given less time. Returns whether it was."""
     present = meta.deletion_grace_period_seconds or 0
-    if options.grace_period_seconds is None and grace > 0:
+    if options.grace_period_seconds is None:
         return False
+    grace = options.grace_period_seconds if options.grace_period_seconds >= 0 else 1
     if grace >= present:
         return False
     assert meta.deletion_timestamp is not None

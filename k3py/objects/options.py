@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from k3py.model.errors import Cause, Details, Invalid, UnsupportedMediaType, invalid
+from k3py.model.errors import Cause, Details, UnsupportedMediaType, invalid
 from k3py.store.records import Record
 
 # Kubernetes' bound of a field manager's name.
 FIELD_MANAGER_LENGTH_MAX: Final = 128
+# Each cause repeats the name; a long one full of control characters must not be repeated as often.
+MANAGER_CAUSES_MAX: Final = 128
 
 
 class FieldValidation(Enum):
@@ -42,16 +44,24 @@ def check_field_manager(name: str) -> None:
     Raises:
         Invalid: in Kubernetes' words.
     """
+    causes = field_manager_causes(name)
+    if causes:
+        raise invalid("CreateOptions", "meta.k8s.io", "", causes)
+
+
+def field_manager_causes(name: str) -> list[Cause]:
+    """What is wrong with a field manager's name: it is too long or not printable."""
     causes = []
-    if len(name) > FIELD_MANAGER_LENGTH_MAX:
+    if len(name.encode("utf-8", "replace")) > FIELD_MANAGER_LENGTH_MAX:
         said = f"Too long: may not be more than {FIELD_MANAGER_LENGTH_MAX} bytes"
         causes.append(Cause("FieldValueTooLong", said, "fieldManager"))
-    for position, character in enumerate(name):
-        if not character.isprintable():
+    position = 0
+    for character in name:
+        if not character.isprintable() and len(causes) < MANAGER_CAUSES_MAX:
             said = f"invalid character U+{ord(character):04X} (at position {position})"
             causes.append(Cause("FieldValueInvalid", f"Invalid value: {_quoted(name)}: {said}", "fieldManager"))
-    if causes:
-        raise _invalid_options(causes)
+        position += len(character.encode("utf-8", "replace"))
+    return causes
 
 
 def _quoted(text: str) -> str:
@@ -60,10 +70,6 @@ def _quoted(text: str) -> str:
 
 
 _ESCAPES: Final = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
-
-
-def _invalid_options(causes: Sequence[Cause]) -> Invalid:
-    return invalid("CreateOptions", "meta.k8s.io", "", causes)
 
 
 @dataclass(frozen=True)

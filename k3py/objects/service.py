@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 from k3py.base.clock import Clock
 from k3py.base.ids import generated_name
 from k3py.model import codec
-from k3py.model.errors import AlreadyExists, Problem, already_exists, not_found
+from k3py.model.errors import AlreadyExists, Problem, already_exists, name_conflict, not_found
 from k3py.model.generated import core_v1, meta_v1
 from k3py.model.kinds import KINDS
 from k3py.model.registry import Kind
-from k3py.model.selectors import FieldSelector, Selector
 from k3py.model.struct import Wire
 from k3py.model.user import User
 from k3py.objects import applying, binding, changes, deletion
 from k3py.objects.admission import Admission
 from k3py.objects.changes import Decision, Removal
 from k3py.objects.collections import collection_name
+from k3py.objects.deleting import delete_records
 from k3py.objects.encoding import encode_bounded, encoded
 from k3py.objects.managing import Author
 from k3py.objects.options import Deleted, Patch, WriteOptions, Written
@@ -81,20 +81,18 @@ class Objects(Reads):
         """As ``create``, with a name drawn where only its beginning is given."""
         drawn: Any = obj
         attempts = GENERATED_NAME_ATTEMPTS if drawn.metadata.generate_name and not drawn.metadata.name else 1
-        for _ in range(attempts):
+        for attempt in range(1, attempts + 1):
             new: Any = codec.decode(kind.type, encode_bounded(obj))
             if attempts > 1:
                 new.metadata.name = generated_name(new.metadata.generate_name, self._source)
             try:
                 return await self._create(kind, namespace, new, options, user, author)
             except AlreadyExists:
-                if attempts == 1:
+                if not drawn.metadata.generate_name:
                     raise
-        raise AlreadyExists(
-            f"{kind.plural} {drawn.metadata.generate_name!r} already exists, the server was not able to generate a"
-            " unique name for the object",
-            already_exists(kind.plural, kind.group, drawn.metadata.generate_name).details,
-        )
+                if attempt == attempts:
+                    raise name_conflict(kind.plural, kind.group, new.metadata.name) from None
+        raise AssertionError("the last attempt raises")
 
     async def _create(
         self, kind: Kind, namespace: str, new: Any, options: WriteOptions, user: User, author: Author
@@ -246,6 +244,7 @@ class Objects(Reads):
         Raises:
             Conflict (preconditions), NotFound, Forbidden, Invalid, Unavailable.
         """
+        deletion.check_options(options)
         current = await self.current(kind, namespace, name)
         return await self._delete(kind, current, options, user)
 
@@ -264,24 +263,15 @@ class Objects(Reads):
         return deletion.answer(kind, record, record.raw, isinstance(decision, Removal))
 
     async def delete_collection(
-        self,
-        kind: Kind,
-        namespace: str,
-        options: meta_v1.DeleteOptions,
-        user: User,
-        labels: Selector | None = None,
-        fields: FieldSelector | None = None,
-    ) -> Sequence[Record]:
-        """Delete what the selectors select, each object as ``delete`` does; what vanishes meanwhile is passed over.
+        self, kind: Kind, records: Sequence[Record], options: meta_v1.DeleteOptions, user: User
+    ) -> None:
+        """Delete what was found, each object as ``delete`` does; what vanishes meanwhile is passed over, and the first
+        refusal ends it.
 
-        Returns the records as they were found.
+        Raises:
+            As ``delete``, but for NotFound.
         """
-        found = list(self.list(kind, namespace, labels, fields))
-        for record in found:
-            current = self.store.latest(record.collection, record.namespace, record.name)
-            if current is not None:
-                await self._delete(kind, current, options, user)
-        return found
+        await delete_records(self.store, self.admission, kind, records, options, user, self.clock)
 
     async def bind(
         self, namespace: str, name: str, target: core_v1.Binding, options: WriteOptions, user: User

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from k3py.api.http.messages import Response
-from k3py.api.writing import JSON_PATCH_OPERATIONS_MAX
+from k3py.objects.patch.json_patch import OPERATIONS_MAX
 from tests.api.world import CONFIG_MAPS, PODS, World, config_map, pod, run
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
@@ -19,16 +19,6 @@ def deployment(name: str) -> dict[str, Any]:
     template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "x:1"}]}}
     spec = {"replicas": 2, "selector": {"matchLabels": labels}, "template": template}
     return {"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": name}, "spec": spec}
-
-
-def test_server_side_apply_is_refused_also_when_there_is_nothing_yet() -> None:
-    async def story(world: World) -> None:
-        apply = {"content-type": "application/apply-patch+yaml"}
-        status, body = await world.json("PATCH", f"{CONFIG_MAPS}/a?fieldManager=me", config_map("a"), headers=apply)
-        assert (status, body["reason"]) == (415, "UnsupportedMediaType")
-        assert "server-side apply is not supported" in body["message"]
-
-    run(story)
 
 
 def test_create_then_create_again() -> None:
@@ -119,7 +109,7 @@ def test_patches_that_cannot_be() -> None:
         status, _ = await world.json("PATCH", f"{CONFIG_MAPS}/a", b"{", headers=MERGE)
         assert status == 400
         operation = {"op": "add", "path": "/data/a", "value": "c"}
-        for count, wanted in [(JSON_PATCH_OPERATIONS_MAX, 200), (JSON_PATCH_OPERATIONS_MAX + 1, 413)]:
+        for count, wanted in [(OPERATIONS_MAX, 200), (OPERATIONS_MAX + 1, 413)]:
             status, _ = await world.json("PATCH", f"{CONFIG_MAPS}/a", [operation] * count, headers=JSON_PATCH)
             assert status == wanted, count
 

@@ -182,7 +182,7 @@ async def _deleted(
         return 200, orjson.loads((await objects.delete(kind, namespace, name, wanted, ADMIN)).raw)
     labels = selectors.parse_labels(query.get("labelSelector", ""))
     fields = selectors.parse_fields(query.get("fieldSelector", ""), kind.selectable)
-    await objects.delete_collection(kind, namespace, wanted, ADMIN, labels, fields)
+    await objects.delete_collection(kind, objects.list(kind, namespace, labels, fields), wanted, ADMIN)
     return 200, {}
 
 

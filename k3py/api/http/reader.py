@@ -196,7 +196,7 @@ class RequestReader:
             raise BadRequest(f"the request is malformed: {error}") from None
         method = METHODS.get(self._parser_method(head))
         if method is None:
-            raise MethodNotAllowed("the request's method is not served here")
+            raise MethodNotAllowed("the server does not allow this method on the requested resource", Details())
         return self._checked(method, head, version == b" HTTP/1.0")
 
     @staticmethod

@@ -88,7 +88,11 @@ class _Document:
         """
         if not isinstance(operation, dict):
             raise _Impossible("no operation")
-        name, path, value = operation.get("op"), _pointer(operation.get("path")), operation.get("value")
+        name, value = operation.get("op"), operation.get("value")
+        if operation.get("path") == "" and name in ("replace", "test"):
+            self._whole(name, value)
+            return
+        path = _pointer(operation.get("path"))
         if name == "add":
             self._add(path, value)
         elif name == "replace":
@@ -106,6 +110,16 @@ class _Document:
             self._add(path, value if name == "move" else self._copy(value))
         else:
             raise _Impossible("unknown operation")
+
+    def _whole(self, name: str, value: Any) -> None:
+        """Two operations know the whole document."""
+        if name == "test":
+            if not _equal(self.root, value):
+                raise _Impossible("test failed")
+        elif isinstance(value, dict | list):
+            self.root = value
+        else:
+            raise _Impossible("no document")
 
     def _copy(self, value: Any) -> Any:
         """A copy of a value, counted, for copies may make much out of little."""
@@ -156,7 +170,7 @@ class _Document:
 
 
 def _pointer(text: Any) -> list[str]:
-    """The reference tokens of a JSON pointer (RFC 6901); the whole document cannot be pointed at.
+    """The reference tokens of a JSON pointer (RFC 6901) to something in the document.
 
     What stands before the first slash is passed over, as Kubernetes' library does.
     """

@@ -5,9 +5,7 @@ from typing import Any
 
 def merge_patch(target: Any, patch: Any) -> Any:
     """``target`` with the patch applied; lists are replaced as a whole, null removes. Neither argument is changed."""
-    if not isinstance(patch, dict):
-        return patch
-    if not isinstance(target, dict):
+    if not isinstance(patch, dict) or not isinstance(target, dict):
         return _without_nulls(patch)
     result = dict(target)
     for key, value in patch.items():

@@ -25,7 +25,20 @@ WORKS = [
     ([{"op": "copy", "from": "/l", "path": "/k"}], lambda d: d.update(k=[1, 2, 3])),
     ([{"op": "test", "path": "/l", "value": [1, 2, 3]}], lambda d: None),
     ([{"op": "test", "path": "/none", "value": None}], lambda d: None),
+    ([{"op": "add", "path": "/l/-1", "value": 4}], lambda d: d["l"].append(4)),
+    ([{"op": "add", "path": "/l/-4", "value": 0}], lambda d: d["l"].insert(0, 0)),
+    ([{"op": "remove", "path": "/l/-1"}], lambda d: d["l"].pop()),
+    ([{"op": "add", "path": "/none"}], lambda d: d.update(none=None)),
+    ([{"op": "copy", "from": "/none", "path": "/n"}], lambda d: d.update(n=None)),
+    ([{"op": "add", "path": "passed over/b", "value": 1}], lambda d: d.update(b=1)),
+    ([{"op": "test", "path": "", "value": DOCUMENT}], lambda d: None),
+    ([{"op": "replace", "path": "", "value": {"x": 1}}], lambda d: (d.clear(), d.update(x=1))),
+    (
+        [{"op": "copy", "from": "/a", "path": "/c"}, {"op": "add", "path": "/c/z", "value": 1}],
+        lambda d: d.update(c={**d["a"], "z": 1}),
+    ),
     ([], lambda d: None),
+    (None, lambda d: None),
 ]
 
 
@@ -48,7 +61,10 @@ def test_operations(patch, change):
         {"op": "add", "path": "/l/9", "value": 1},
         {"op": "add", "path": "/l/x", "value": 1},
         {"op": "add", "path": "a", "value": 1},
-        {"op": "add", "path": "", "value": 1},
+        {"op": "add", "path": "", "value": {}},
+        {"op": "replace", "path": "", "value": 1},
+        {"op": "test", "path": "", "value": {}},
+        {"op": "test", "path": "/a/b", "value": 1.0},
         {"op": "add", "path": "/l/-9", "value": 1},
         {"op": "replace", "path": "/l/9", "value": 1},
         {"op": "test", "path": "/none/x", "value": None},

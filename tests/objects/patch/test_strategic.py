@@ -105,7 +105,10 @@ def test_primitives_are_a_set():
         ({"nodeSelector": {"$patch": 5}}, "unknown patch type: %!s(int64=5) in map: map[$patch:5]"),
         ({"$setElementOrder/containers": 5}, "expected a []interface {}, but received a int64"),
         ({"$setElementOrder/nope": []}, 'unable to find api field in struct PodSpec for the json field "nope"'),
-        ({"containers": ["a"]}, "list element types are not identical: [[map[image:1 name:a] map[args:[x] image:1 name:b]] [a]]"),
+        (
+            {"containers": ["a"]},
+            "list element types are not identical: [[map[image:1 name:a] map[args:[x] image:1 name:b]] [a]]",
+        ),
     ],
 )
 def test_directives_that_do_not_fit(patch, said):
