@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -42,8 +41,8 @@ from k3py.objects.normalise import normalise
 from k3py.objects.options import Patch, PatchType
 from k3py.objects.patch import apply_plain
 from k3py.objects.yaml_values import load_yaml
+from tests.golden.recording import load_cases
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "apply.json"
 APPLY = "application/apply-patch+yaml"
 PATCHES = {
     "application/merge-patch+json": PatchType.MERGE,
@@ -90,11 +89,6 @@ class Score:
 
 def _line(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
-
-
-def cases() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(GOLDEN.read_text())["cases"]
-    return found
 
 
 def alive(value: Any) -> Any:
@@ -309,7 +303,7 @@ def _bare(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def replayed() -> Iterator[Score]:
-    for case in cases():
+    for case in load_cases("apply"):
         score = Score()
         Replay(case, score).run()
         yield score
