@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from k3py.api.authentication import Authenticator
 from k3py.api.authorization import Attributes, Authorizer, refusal
+from k3py.api.deprecation import DEPRECATED, saying
 from k3py.api.documents import Documents
 from k3py.api.http.messages import Request
 from k3py.api.impersonation import acting_user
@@ -75,6 +76,9 @@ class Api:
         )
         if not self._authorizer.allows(user, attributes):
             raise refusal(user, attributes)
+        deprecated = DEPRECATED.get(kind.type)
+        if deprecated is not None:
+            return saying(deprecated, lambda: self._resources.answer(request, target, user))
         return self._resources.answer(request, target, user)
 
     def _other(self, request: Request, path: str, user: User) -> Handled:
