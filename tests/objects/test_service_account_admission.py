@@ -98,7 +98,7 @@ def test_a_mirror_pod_is_left_as_it_is_and_may_not_ask() -> None:
     async def story(objects: Any) -> None:
         plain = Plain(objects)
         meta = {"name": "mirror", "annotations": {"kubernetes.io/config.mirror": "x"}}
-        pod = await plain.create("Pod", metadata=meta, spec={"containers": CONTAINERS})
+        pod = await plain.create("Pod", metadata=meta, spec={"containers": CONTAINERS, "nodeName": "n"})
         assert volumes(pod) == []
         token = {"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}
         for spec, said in (

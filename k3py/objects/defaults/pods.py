@@ -1,15 +1,33 @@
 """Defaults of pods and pod templates. Source: Kubernetes ``pkg/apis/core/v1/defaults.go``."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from k3py.model import quantity
-from k3py.model.generated import core_v1
+from k3py.model.generated import core_v1, meta_v1
+from k3py.objects.defaults.amounts import rounded
+from k3py.objects.defaults.storage import claim_spec
 from k3py.objects.qos import qos_class
+from k3py.objects.resource_totals import container_limits, container_requests
 
 FILE_MODE: Final = 0o644
 TOKEN_SECONDS: Final = 3600
 GRACE_SECONDS: Final = 30
+CERTIFICATE_SECONDS: Final = 86_400
+_COMPUTE: Final = ("cpu", "memory")
+_HUGE: Final = "hugepages-"
+# The grammar of image references (distribution ``reference``): domain, path, tag, digest.
+_PART: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST: Final = (
+    r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[a-fA-F0-9:]+\])"
+)
+_IMAGE: Final = re.compile(
+    rf"(?:{_HOST}(?::[0-9]+)?/)?{_PART}(?:/{_PART})*(?::(?P<tag>\w[\w.-]{{0,127}}))?"
+    r"(?P<digest>@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?", re.ASCII,
+)  # fmt: skip
+_HEXADECIMAL: Final = re.compile("[a-f0-9]{64}")
+# Longer than any reference; the pattern is not tried on more.
+_IMAGE_LENGTH_MAX: Final = 1_024
 
 _Container = core_v1.Container | core_v1.EphemeralContainer
 
@@ -22,7 +40,7 @@ def pod(obj: core_v1.Pod) -> None:
             for name, amount in resources.limits.items():
                 resources.requests.setdefault(name, amount)
     if obj.spec.resources is not None:
-        _pod_requests(obj.spec, obj.spec.resources)
+        _pod_resources(obj.spec, obj.spec.resources)
     _default_host_ports(obj.spec)
     _default_addresses(obj.status)
     if obj.spec.enable_service_links is None:
@@ -33,7 +51,7 @@ def pod(obj: core_v1.Pod) -> None:
 def new_pod(obj: core_v1.Pod) -> None:
     """What a new pod's status begins with."""
     obj.status = core_v1.PodStatus(phase="Pending", qos_class=qos_class(obj.spec))
-    if obj.spec.scheduling_gates and not obj.spec.node_name:
+    if obj.spec.scheduling_gates:
         obj.status.conditions.append(
             core_v1.PodCondition(
                 type="PodScheduled",
@@ -43,16 +61,45 @@ def new_pod(obj: core_v1.Pod) -> None:
                 last_transition_time=obj.metadata.creation_timestamp,
             )
         )
+    _apply_label_keys(obj)
 
 
-def keep_ephemeral_containers(new: core_v1.Pod, old: core_v1.Pod) -> None:
-    """Ephemeral containers come through their own subresource."""
-    new.spec.ephemeral_containers = old.spec.ephemeral_containers
+def _apply_label_keys(obj: core_v1.Pod) -> None:
+    """Keys whose values are the pod's own become part of the selectors."""
+    labels, affinity = obj.metadata.labels, obj.spec.affinity
+    for each in (affinity.pod_affinity, affinity.pod_anti_affinity) if affinity is not None else ():
+        if each is not None:
+            preferred = each.preferred_during_scheduling_ignored_during_execution
+            terms = (*(weighted.pod_affinity_term for weighted in preferred),
+                     *each.required_during_scheduling_ignored_during_execution)  # fmt: skip
+            for term in terms:
+                _add_keys(term.label_selector, term.match_label_keys, "In", labels)
+                _add_keys(term.label_selector, term.mismatch_label_keys, "NotIn", labels)
+    for constraint in obj.spec.topology_spread_constraints:
+        _add_keys(constraint.label_selector, constraint.match_label_keys, "In", labels)
 
 
-def keep_qos_class(new: core_v1.Pod, old: core_v1.Pod) -> None:
-    """A status does not bring another QoS class."""
-    new.status.qos_class = old.status.qos_class
+def _add_keys(
+    selector: meta_v1.LabelSelector | None, keys: Iterable[str], operator: str, labels: Mapping[str, str]
+) -> None:
+    for key in keys:
+        if selector is not None and key in labels:
+            added = meta_v1.LabelSelectorRequirement(key=key, operator=operator, values=[labels[key]])
+            selector.match_expressions.append(added)
+
+
+def keep_status_values(new: core_v1.Pod, old: core_v1.Pod) -> None:
+    """A status that leaves these out does not know of them."""
+    after, before = new.status, old.status
+    after.qos_class = after.qos_class or before.qos_class
+    after.observed_generation = after.observed_generation or before.observed_generation
+    generations: dict[str, list[int]] = {}
+    for condition in before.conditions:
+        generations.setdefault(condition.type, []).append(condition.observed_generation)
+    for condition in after.conditions:
+        known = generations.get(condition.type)
+        generation = known.pop(0) if known else 0
+        condition.observed_generation = condition.observed_generation or generation
 
 
 def pod_spec(spec: core_v1.PodSpec) -> None:
@@ -80,18 +127,25 @@ def _containers(spec: core_v1.PodSpec) -> Iterable[_Container]:
     yield from spec.ephemeral_containers
 
 
-def _pod_requests(spec: core_v1.PodSpec, resources: core_v1.ResourceRequirements) -> None:
+def _pod_resources(spec: core_v1.PodSpec, resources: core_v1.ResourceRequirements) -> None:
     """What the whole pod asks for: the sum of its containers where they ask, else its own limit."""
+    for name, amount in container_limits(spec).items():
+        if name.startswith(_HUGE):
+            resources.limits.setdefault(name, amount)
+    if not resources.limits:
+        return
+    for name, amount in container_requests(spec).items():
+        if name in _COMPUTE:
+            resources.requests.setdefault(name, amount)
     for name, limit in resources.limits.items():
-        if name not in resources.requests:
-            asked = [each.resources.requests[name] for each in spec.containers if name in each.resources.requests]
-            resources.requests[name] = quantity.total(asked) if asked else limit
+        if name in _COMPUTE or name.startswith(_HUGE):
+            resources.requests.setdefault(name, limit)
 
 
 def _default_host_ports(spec: core_v1.PodSpec) -> None:
     """On the host's network a container's port is the host's."""
     if spec.host_network:
-        for container in _containers(spec):
+        for container in (*spec.containers, *spec.init_containers):
             for port in container.ports:
                 port.host_port = port.host_port or port.container_port
 
@@ -104,16 +158,9 @@ def _default_addresses(status: core_v1.PodStatus) -> None:
         status.pod_ip = status.pod_ips[0].ip
 
 
-def _round(amounts: dict[str, str | int | float]) -> None:
-    """Nothing finer than a thousandth is asked for."""
-    for name, amount in amounts.items():
-        if isinstance(amount, str) and amount[-1:] in ("u", "n"):
-            amounts[name] = quantity.canonical(f"{quantity.milli(amount)}m")
-
-
 def _container(container: _Container) -> None:
-    _round(container.resources.limits)
-    _round(container.resources.requests)
+    rounded(container.resources.limits)
+    rounded(container.resources.requests)
     container.termination_message_path = container.termination_message_path or "/dev/termination-log"
     container.termination_message_policy = container.termination_message_policy or "File"
     container.image_pull_policy = container.image_pull_policy or _pull_policy(container.image)
@@ -138,12 +185,12 @@ def _divisor(reference: core_v1.ResourceFieldSelector) -> None:
 
 
 def _pull_policy(image: str) -> str:
-    """``Always`` for images whose tag is or means ``latest``; a digest never changes."""
-    rest, at, _ = image.partition("@")
-    _, colon, tag = rest.rpartition("/")[2].partition(":")
-    if at and not colon:
+    """``Always`` for images whose tag is or means ``latest``; a digest never changes, and no name has no tag."""
+    found = _IMAGE.fullmatch(image)
+    if found is None or len(image) > _IMAGE_LENGTH_MAX or _HEXADECIMAL.fullmatch(image):
         return "IfNotPresent"
-    return "Always" if not colon or tag == "latest" else "IfNotPresent"
+    latest = found["tag"] == "latest" or (found["tag"] is None and found["digest"] is None)
+    return "Always" if latest else "IfNotPresent"
 
 
 def _probe(probe: core_v1.Probe) -> None:
@@ -183,8 +230,9 @@ def _volume(volume: core_v1.Volume) -> None:
     elif volume.projected is not None:
         _projected(volume.projected)
     elif volume.ephemeral is not None and volume.ephemeral.volume_claim_template is not None:
-        claim = volume.ephemeral.volume_claim_template.spec
-        claim.volume_mode = claim.volume_mode or "Filesystem"
+        claim_spec(volume.ephemeral.volume_claim_template.spec)
+    elif volume.image is not None:
+        volume.image.pull_policy = volume.image.pull_policy or _pull_policy(volume.image.reference)
     else:
         _remote_volume(volume)
 
@@ -205,6 +253,8 @@ def _projected(volume: core_v1.ProjectedVolumeSource) -> None:
             source.service_account_token.expiration_seconds = TOKEN_SECONDS
         if source.downward_api is not None:
             _downward_items(source.downward_api.items)
+        if source.pod_certificate is not None and source.pod_certificate.max_expiration_seconds is None:
+            source.pod_certificate.max_expiration_seconds = CERTIFICATE_SECONDS
 
 
 def _remote_volume(volume: core_v1.Volume) -> None:

@@ -1,6 +1,5 @@
 """Checks of what decides where a pod may run: selectors, tolerations, taints, affinity, spread."""
 
-import re
 from typing import Final
 
 from k3py.model import names
@@ -9,7 +8,9 @@ from k3py.objects.fields import Errors
 
 EFFECTS: Final = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _WEIGHT_MAX: Final = 100
-_INTEGER: Final = re.compile("[+-]?[0-9]+", re.ASCII)
+_UNSATISFIABLE: Final = ("DoNotSchedule", "ScheduleAnyway")
+_POSITIVE: Final = "must be greater than zero"
+_IN_BOTH: Final = "exists in both matchLabelKeys and labelSelector"
 _IN_VALUES: Final = "must be specified when `operator` is 'In' or 'NotIn'"
 _EXISTS_VALUES: Final = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
 
@@ -54,7 +55,8 @@ def tolerations(found: list[core_v1.Toleration], path: str, wrong: Errors) -> No
             detail = "effect must be 'NoExecute' when `tolerationSeconds` is set"
             wrong.invalid(f"{place}.effect", each.effect, detail)
         if each.operator in ("", "Equal"):
-            wrong.each_invalid(f"{place}.operator", each.value, names.label_value(each.value))
+            if said := names.label_value(each.value):
+                wrong.invalid(f"{place}.operator", each.value, ";".join(said))
         elif each.operator == "Exists":
             if each.value:
                 wrong.invalid(f"{place}.operator", each.value, "value must be empty when `operator` is 'Exists'")
@@ -92,15 +94,20 @@ def affinity(found: core_v1.Affinity, path: str, wrong: Errors) -> None:
 def _node_affinity(found: core_v1.NodeAffinity, path: str, wrong: Errors) -> None:
     required = found.required_during_scheduling_ignored_during_execution
     if required is not None:
-        place = f"{path}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms"
-        if not required.node_selector_terms:
-            wrong.required(place, "must have at least one node selector term")
-        for index, term in enumerate(required.node_selector_terms):
-            _node_term(term, f"{place}[{index}]", wrong)
+        node_selector(required, f"{path}.requiredDuringSchedulingIgnoredDuringExecution", wrong)
     for index, preferred in enumerate(found.preferred_during_scheduling_ignored_during_execution):
         place = f"{path}.preferredDuringSchedulingIgnoredDuringExecution[{index}]"
         _weight(preferred.weight, f"{place}.weight", wrong)
-        _node_term(preferred.preference, f"{place}.preference", wrong)
+        _node_term(preferred.preference, f"{place}.preference", False, wrong)
+
+
+def node_selector(selector: core_v1.NodeSelector, path: str, wrong: Errors) -> None:
+    """A selector of nodes has terms, each with requirements."""
+    place = f"{path}.nodeSelectorTerms"
+    if not selector.node_selector_terms:
+        wrong.required(place, "must have at least one node selector term")
+    for index, term in enumerate(selector.node_selector_terms):
+        _node_term(term, f"{place}[{index}]", True, wrong)
 
 
 def _weight(weight: int, path: str, wrong: Errors) -> None:
@@ -108,7 +115,8 @@ def _weight(weight: int, path: str, wrong: Errors) -> None:
         wrong.invalid(path, weight, f"must be in the range 1-{_WEIGHT_MAX}")
 
 
-def _node_term(term: core_v1.NodeSelectorTerm, path: str, wrong: Errors) -> None:
+def _node_term(term: core_v1.NodeSelectorTerm, path: str, is_required: bool, wrong: Errors) -> None:
+    """Requirements for nodes; values of preferences may be anything, as they always were."""
     for index, each in enumerate(term.match_expressions):
         place = f"{path}.matchExpressions[{index}]"
         if each.operator in ("In", "NotIn"):
@@ -120,13 +128,11 @@ def _node_term(term: core_v1.NodeSelectorTerm, path: str, wrong: Errors) -> None
         elif each.operator in ("Gt", "Lt"):
             if len(each.values) != 1:
                 wrong.required(f"{place}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")
-            elif not _INTEGER.fullmatch(each.values[0]):
-                wrong.invalid(
-                    f"{place}.values[0]", each.values[0], "for 'Gt', 'Lt' operators, the value must be an integer"
-                )
         else:
             wrong.invalid(f"{place}.operator", each.operator, "not a valid selector operator")
         wrong.each_invalid(f"{place}.key", each.key, names.qualified_name(each.key))
+        for position, value in enumerate(each.values if is_required else ()):
+            wrong.each_invalid(f"{place}.values[{position}]", value, names.label_value(value))
     for index, each in enumerate(term.match_fields):
         place = f"{path}.matchFields[{index}]"
         if each.operator in ("In", "NotIn"):
@@ -137,6 +143,9 @@ def _node_term(term: core_v1.NodeSelectorTerm, path: str, wrong: Errors) -> None
             wrong.invalid(f"{place}.operator", each.operator, "not a valid selector operator")
         if each.key != "metadata.name":
             wrong.invalid(f"{place}.key", each.key, "not a valid field selector key")
+            continue
+        for position, value in enumerate(each.values):
+            wrong.each_invalid(f"{place}.values[{position}]", value, names.dns_1123_subdomain(value))
 
 
 def _pod_affinity(found: core_v1.PodAffinity | core_v1.PodAntiAffinity, path: str, wrong: Errors) -> None:
@@ -155,41 +164,89 @@ def _pod_term(term: core_v1.PodAffinityTerm, path: str, wrong: Errors) -> None:
         label_selector(term.namespace_selector, f"{path}.namespaceSelector", wrong)
     for name in term.namespaces:
         wrong.each_invalid(f"{path}.namespace", name, names.dns_1123_label(name))
+    _label_keys(term, path, wrong)
     if not term.topology_key:
         wrong.required(f"{path}.topologyKey", "can not be empty")
     wrong.each_invalid(f"{path}.topologyKey", term.topology_key, names.qualified_name(term.topology_key))
 
 
+def _label_keys(term: core_v1.PodAffinityTerm, path: str, wrong: Errors) -> None:
+    """Keys whose values come from the pod itself; by now they are in the selector as well."""
+    selector = term.label_selector
+    for wire, keys in (("matchLabelKeys", term.match_label_keys), ("mismatchLabelKeys", term.mismatch_label_keys)):
+        if keys and selector is None:
+            wrong.forbidden(f"{path}.{wire}", "must not be specified when labelSelector is not set")
+        for index, key in enumerate(keys if selector is not None else ()):
+            wrong.each_invalid(f"{path}.{wire}[{index}]", key, names.qualified_name(key))
+    if selector is not None:
+        positions = {key: index for index, key in enumerate(term.match_label_keys)}
+        seen = set(selector.match_labels)
+        for each in selector.match_expressions:
+            if each.key in positions and each.key in seen:
+                wrong.invalid(f"{path}[{positions[each.key]}]", each.key, _IN_BOTH)
+            seen.add(each.key)
+    for index, key in enumerate(term.match_label_keys):
+        if key in term.mismatch_label_keys:
+            detail = "exists in both matchLabelKeys and mismatchLabelKeys"
+            wrong.invalid(f"{path}.matchLabelKeys[{index}]", key, detail)
+
+
 def spread(found: list[core_v1.TopologySpreadConstraint], path: str, wrong: Errors) -> None:
     """Topology spread constraints, unique by key and what to do when they cannot be met."""
-    known: set[tuple[str, str]] = set()
+    pairs = [(each.topology_key, each.when_unsatisfiable) for each in found]
     for index, each in enumerate(found):
         place = f"{path}[{index}]"
         if each.max_skew <= 0:
-            wrong.invalid(f"{place}.maxSkew", each.max_skew, "must be greater than zero")
+            wrong.invalid(f"{place}.maxSkew", each.max_skew, _POSITIVE)
         if not each.topology_key:
             wrong.required(f"{place}.topologyKey", "can not be empty")
-        else:
-            wrong.each_invalid(f"{place}.topologyKey", each.topology_key, names.qualified_name(each.topology_key))
-        if each.when_unsatisfiable not in ("DoNotSchedule", "ScheduleAnyway"):
-            options = ("DoNotSchedule", "ScheduleAnyway")
-            wrong.unsupported(f"{place}.whenUnsatisfiable", each.when_unsatisfiable, options)
-        pair = (each.topology_key, each.when_unsatisfiable)
-        if pair in known:
-            wrong.duplicate(f"{place}.{{topologyKey, whenUnsatisfiable}}", f"{{{pair[0]}, {pair[1]}}}")
-        known.add(pair)
+        if each.when_unsatisfiable not in _UNSATISFIABLE:
+            wrong.unsupported(f"{place}.whenUnsatisfiable", each.when_unsatisfiable, _UNSATISFIABLE)
+        if pairs[index] in pairs[index + 1 :]:
+            shown = f"{{{each.topology_key}, {each.when_unsatisfiable}}}"
+            wrong.duplicate(f"{place}.{{topologyKey, whenUnsatisfiable}}", shown)
+        _domains(each, place, wrong)
+        for wire, policy in (
+            ("nodeAffinityPolicy", each.node_affinity_policy), ("nodeTaintsPolicy", each.node_taints_policy),
+        ):  # fmt: skip
+            if policy is not None and policy not in ("Honor", "Ignore"):
+                wrong.unsupported(f"{place}.{wire}", policy, ("Honor", "Ignore"))
+        _spread_keys(each, f"{place}.matchLabelKeys", wrong)
         if each.label_selector is not None:
             label_selector(each.label_selector, f"{place}.labelSelector", wrong)
 
 
-def gates(spec: core_v1.PodSpec, path: str, wrong: Errors) -> None:
-    """Scheduling gates are unique, and none is left once a node is named."""
+def _domains(constraint: core_v1.TopologySpreadConstraint, path: str, wrong: Errors) -> None:
+    least, action = constraint.min_domains, constraint.when_unsatisfiable
+    if least is None:
+        return
+    if least <= 0:
+        wrong.invalid(f"{path}.minDomains", least, _POSITIVE)
+    if action != "DoNotSchedule":
+        detail = f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}"
+        wrong.invalid(f"{path}.minDomains", least, detail)
+
+
+def _spread_keys(constraint: core_v1.TopologySpreadConstraint, path: str, wrong: Errors) -> None:
+    selector = constraint.label_selector
+    if not constraint.match_label_keys:
+        return
+    if selector is None:
+        wrong.forbidden(path, "must not be specified when labelSelector is not set")
+    # The server has added one expression for each key; a second one is the user's.
+    used = [*selector.match_labels, *(each.key for each in selector.match_expressions)] if selector is not None else []
+    for index, key in enumerate(constraint.match_label_keys):
+        wrong.each_invalid(f"{path}[{index}]", key, names.qualified_name(key))
+        if used.count(key) > 1:
+            wrong.invalid(f"{path}[{index}]", key, _IN_BOTH)
+
+
+def gates(found: list[core_v1.PodSchedulingGate], path: str, wrong: Errors) -> None:
+    """Scheduling gates are unique."""
     known: set[str] = set()
-    for index, gate in enumerate(spec.scheduling_gates):
-        place = f"{path}.schedulingGates[{index}]"
+    for index, gate in enumerate(found):
+        place = f"{path}[{index}]"
         wrong.each_invalid(place, gate.name, names.qualified_name(gate.name))
         if gate.name in known:
             wrong.duplicate(place, gate.name)
         known.add(gate.name)
-    if spec.scheduling_gates and spec.node_name:
-        wrong.forbidden(f"{path}.nodeName", "cannot be set until all schedulingGates have been cleared")

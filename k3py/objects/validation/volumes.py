@@ -1,121 +1,87 @@
-"""Checks of volumes and of what containers mount."""
+"""Checks of a pod's volumes: one source each. Sources that PersistentVolumes have too are checked as theirs."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from k3py.model import names
-from k3py.model.codec import fields_of
-from k3py.model.generated import core_v1
+from k3py.model.generated import core_v1, meta_v1
 from k3py.objects.fields import Errors
+from k3py.objects.validation import remote_volumes
+from k3py.objects.validation.claims import claim_spec
+from k3py.objects.validation.local_paths import file_mode, not_reserved
+from k3py.objects.validation.projected_volumes import downward_files, key_files, projected
+from k3py.objects.validation.volume_sources import SOURCES as PERSISTENT_SOURCES
 
-_MODE_RULE: Final = "must be a number between 0 and 0777 (octal), both inclusive"
-HOST_PATH_TYPES: Final = (
-    "", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket",
-)  # fmt: skip
-PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
-TOKEN_SECONDS_MIN: Final = 600
-TOKEN_SECONDS_MAX: Final = 1 << 32
-_MEDIA: Final = re.compile("(|Memory|HugePages|HugePages-.+)")
+MEDIA_PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
+_ONE_ONLY: Final = "may not specify more than 1 volume type"
 
-# JSON name and attribute of each way to make a volume, in the order in which Kubernetes looks.
-_FIRST: Final = ("emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs",
-                 "iscsi", "glusterfs", "flocker", "persistentVolumeClaim", "configMap")  # fmt: skip
-_ATTRIBUTES: Final = {
-    wire: attribute
-    for wire, attribute in zip(fields_of(core_v1.Volume), core_v1.Volume.__struct_fields__, strict=True)
-    if attribute != "name"
-}
-_SOURCES: Final = (*_FIRST, *(each for each in _ATTRIBUTES if each not in _FIRST))
+Check = Callable[[Any, str, Errors], None]
 
 
-def volumes(found: list[core_v1.Volume], path: str, wrong: Errors) -> Mapping[str, core_v1.Volume]:
-    """All volumes of a pod; returns those with a usable name."""
+def volumes(
+    found: list[core_v1.Volume], pod: meta_v1.ObjectMeta | None, path: str, wrong: Errors
+) -> Mapping[str, core_v1.Volume]:
+    """All volumes of a pod; ``pod`` is None for a template. Returns those that are right, by name."""
     known: dict[str, core_v1.Volume] = {}
     for index, each in enumerate(found):
         place = f"{path}[{index}]"
-        _source(each, place, wrong)
+        before = len(wrong.causes)
+        _source(each, pod, place, wrong)
         if not each.name:
             wrong.required(f"{place}.name")
-        elif said := names.dns_1123_label(each.name):
-            wrong.each_invalid(f"{place}.name", each.name, said)
-        elif each.name in known:
-            wrong.duplicate(f"{place}.name", each.name)
         else:
+            wrong.each_invalid(f"{place}.name", each.name, names.dns_1123_label(each.name))
+        if each.name in known:
+            wrong.duplicate(f"{place}.name", each.name)
+        if len(wrong.causes) == before:
             known[each.name] = each
     return known
 
 
-def _source(volume: core_v1.Volume, path: str, wrong: Errors) -> None:
+def _source(volume: core_v1.Volume, pod: meta_v1.ObjectMeta | None, path: str, wrong: Errors) -> None:
     count = 0
-    for wire in _SOURCES:
-        source = getattr(volume, _ATTRIBUTES[wire])
+    for attribute, (wire, repeated, check) in _SOURCES.items():
+        source = getattr(volume, attribute)
         if source is None:
             continue
         count += 1
         if count > 1:
-            wrong.forbidden(f"{path}.{wire}", "may not specify more than 1 volume type")
-            continue
-        check = _CHECKS.get(wire)
-        if check is not None:
+            wrong.forbidden(f"{path}.{repeated}", _ONE_ONLY)
+        else:
             check(source, f"{path}.{wire}", wrong)
+            if attribute == "ephemeral" and pod is not None:
+                _claim_name(pod.name, volume.name, path, wrong)
+        if attribute == "iscsi":
+            remote_volumes.iscsi_name(source, volume.name, path, wrong)
     if not count:
         wrong.required(path, "must specify a volume type")
+
+
+def _claim_name(pod: str, volume: str, path: str, wrong: Errors) -> None:
+    """The claim that is made for the volume takes its name from pod and volume."""
+    if pod and volume:
+        claim = f"{pod}-{volume}"
+        for said in names.dns_1123_subdomain(claim):
+            wrong.invalid(f"{path}.name", volume, f'PVC name "{claim}": {said}')
 
 
 def _empty_dir(source: core_v1.EmptyDirVolumeSource, path: str, wrong: Errors) -> None:
     if source.size_limit is not None and str(source.size_limit).startswith("-"):
         wrong.forbidden(f"{path}.sizeLimit", "SizeLimit field must be a valid resource quantity")
-    if not _MEDIA.fullmatch(source.medium):
-        wrong.unsupported(f"{path}.medium", source.medium, ("", "HugePages", "Memory"))
-
-
-def _host_path(source: core_v1.HostPathVolumeSource, path: str, wrong: Errors) -> None:
-    if not source.path:
-        wrong.required(f"{path}.path")
-        return
-    if ".." in source.path.split("/"):
-        wrong.invalid(f"{path}.path", source.path, "must not contain '..'")
-    if source.type is not None and source.type not in HOST_PATH_TYPES:
-        wrong.unsupported(f"{path}.type", source.type, HOST_PATH_TYPES)
-
-
-def _mode(mode: int | None, path: str, wrong: Errors) -> None:
-    if mode is not None and not 0 <= mode <= 0o777:
-        wrong.invalid(path, mode, _MODE_RULE)
-
-
-def _items(items: list[core_v1.KeyToPath], path: str, wrong: Errors) -> None:
-    for index, item in enumerate(items):
-        place = f"{path}[{index}]"
-        if not item.key:
-            wrong.required(f"{place}.key")
-        if not item.path:
-            wrong.required(f"{place}.path")
-        local_path(item.path, f"{place}.path", wrong)
-        _mode(item.mode, f"{place}.mode", wrong)
-
-
-def local_path(value: str, path: str, wrong: Errors) -> None:
-    """A path that stays below where it starts."""
-    if value.startswith("/"):
-        wrong.invalid(path, value, "must be a relative path")
-    if ".." in value.split("/"):
-        wrong.invalid(path, value, "must not contain '..'")
 
 
 def _secret(source: core_v1.SecretVolumeSource, path: str, wrong: Errors) -> None:
     if not source.secret_name:
         wrong.required(f"{path}.secretName")
-    _mode(source.default_mode, f"{path}.defaultMode", wrong)
-    _items(source.items, f"{path}.items", wrong)
+    file_mode(source.default_mode, f"{path}.defaultMode", wrong)
+    key_files(source.items, f"{path}.items", wrong)
 
 
 def _config_map(source: core_v1.ConfigMapVolumeSource, path: str, wrong: Errors) -> None:
     if not source.name:
         wrong.required(f"{path}.name")
-    _mode(source.default_mode, f"{path}.defaultMode", wrong)
-    _items(source.items, f"{path}.items", wrong)
+    file_mode(source.default_mode, f"{path}.defaultMode", wrong)
+    key_files(source.items, f"{path}.items", wrong)
 
 
 def _claim(source: core_v1.PersistentVolumeClaimVolumeSource, path: str, wrong: Errors) -> None:
@@ -123,142 +89,75 @@ def _claim(source: core_v1.PersistentVolumeClaimVolumeSource, path: str, wrong: 
         wrong.required(f"{path}.claimName")
 
 
-def _nfs(source: core_v1.NFSVolumeSource, path: str, wrong: Errors) -> None:
-    if not source.server:
-        wrong.required(f"{path}.server")
-    if not source.path:
-        wrong.required(f"{path}.path")
-    if not source.path.startswith("/"):
-        wrong.invalid(f"{path}.path", source.path, "must be an absolute path")
+def _git(source: core_v1.GitRepoVolumeSource, path: str, wrong: Errors) -> None:
+    if not source.repository:
+        wrong.required(f"{path}.repository")
+    not_reserved(source.directory, f"{path}.directory", wrong)
 
 
 def _downward(source: core_v1.DownwardAPIVolumeSource, path: str, wrong: Errors) -> None:
-    _mode(source.default_mode, f"{path}.defaultMode", wrong)
-    _downward_files(source.items, f"{path}", wrong)
-
-
-def _downward_files(items: list[core_v1.DownwardAPIVolumeFile], path: str, wrong: Errors) -> None:
-    for item in items:
-        if not item.path:
-            wrong.required(f"{path}.path")
-        local_path(item.path, f"{path}.path", wrong)
-        if (item.field_ref is None) == (item.resource_field_ref is None):
-            if item.field_ref is None:
-                wrong.required(path, "one of fieldRef and resourceFieldRef is required")
-            else:
-                wrong.invalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously")
-        _mode(item.mode, f"{path}.mode", wrong)
-
-
-def _projected(source: core_v1.ProjectedVolumeSource, path: str, wrong: Errors) -> None:
-    _mode(source.default_mode, f"{path}.defaultMode", wrong)
-    for index, each in enumerate(source.sources):
-        place, count = f"{path}.sources[{index}]", 0
-        for wire, attribute in (("secret", "secret"), ("configMap", "config_map"), ("downwardAPI", "downward_api"),
-                                ("serviceAccountToken", "service_account_token"),
-                                ("clusterTrustBundle", "cluster_trust_bundle")):  # fmt: skip
-            part: Any = getattr(each, attribute, None)
-            if part is None:
-                continue
-            count += 1
-            if count > 1:
-                wrong.forbidden(place, "may not specify more than 1 volume type per source")
-            elif wire in ("secret", "configMap"):
-                if not part.name:
-                    wrong.required(f"{place}.{wire}.name")
-                _items(part.items, f"{place}.{wire}.items", wrong)
-            elif wire == "downwardAPI":
-                _downward_files(part.items, f"{place}.{wire}", wrong)
-            elif wire == "serviceAccountToken":
-                _token(part, path, f"{place}.{wire}", wrong)
-
-
-def _token(source: core_v1.ServiceAccountTokenProjection, path: str, place: str, wrong: Errors) -> None:
-    seconds = source.expiration_seconds
-    if seconds is not None and seconds < TOKEN_SECONDS_MIN:
-        detail = "may not specify a duration less than 10 minutes"
-        wrong.invalid(f"{place}.expirationSeconds", seconds, detail)
-    elif seconds is not None and seconds > TOKEN_SECONDS_MAX:
-        wrong.invalid(f"{place}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
-    if not source.path:
-        wrong.required(f"{path}.path")
-    local_path(source.path, f"{path}.path", wrong)
-
-
-def _csi(source: core_v1.CSIVolumeSource, path: str, wrong: Errors) -> None:
-    if not source.driver:
-        wrong.required(f"{path}.driver")
-    else:
-        wrong.each_invalid(f"{path}.driver", source.driver, names.dns_1123_subdomain(source.driver.lower()))
-    if source.node_publish_secret_ref is not None and not source.node_publish_secret_ref.name:
-        wrong.required(f"{path}.nodePublishSecretRef.name")
+    file_mode(source.default_mode, f"{path}.defaultMode", wrong)
+    downward_files(source.items, path, wrong)
 
 
 def _image(source: core_v1.ImageVolumeSource, path: str, wrong: Errors) -> None:
     if not source.reference:
         wrong.required(f"{path}.reference")
-    if source.pull_policy and source.pull_policy not in PULL_POLICIES:
-        wrong.unsupported(f"{path}.pullPolicy", source.pull_policy, PULL_POLICIES)
+    if source.pull_policy not in MEDIA_PULL_POLICIES:
+        if not source.pull_policy:
+            wrong.required(f"{path}.pullPolicy")
+        else:
+            wrong.unsupported(f"{path}.pullPolicy", source.pull_policy, MEDIA_PULL_POLICIES)
 
 
 def _ephemeral(source: core_v1.EphemeralVolumeSource, path: str, wrong: Errors) -> None:
     if source.volume_claim_template is None:
         wrong.required(f"{path}.volumeClaimTemplate")
         return
-    claim, place = source.volume_claim_template.spec, f"{path}.volumeClaimTemplate.spec"
-    if not claim.access_modes:
-        wrong.required(f"{place}.accessModes", "at least 1 access mode is required")
-    if "storage" not in claim.resources.requests:
-        wrong.required(f"{place}.resources[storage]")
+    claim_spec(source.volume_claim_template.spec, f"{path}.volumeClaimTemplate.spec", wrong)
 
 
-_CHECKS: Final[Mapping[str, Any]] = {
-    "emptyDir": _empty_dir,
-    "hostPath": _host_path,
-    "secret": _secret,
-    "configMap": _config_map,
-    "persistentVolumeClaim": _claim,
-    "nfs": _nfs,
-    "downwardAPI": _downward,
-    "projected": _projected,
-    "csi": _csi,
-    "image": _image,
-    "ephemeral": _ephemeral,
+def _persistent(attribute: str) -> Check:
+    check = PERSISTENT_SOURCES[attribute][1]
+    assert check is not None
+    return check
+
+
+def _same(wire: str, check: Check) -> tuple[str, str, Check]:
+    return wire, wire, check
+
+
+# Attribute -> name in paths, the same when it is one source too many, and the check; in the order in which Kubernetes
+# looks. Where the two names differ they are Kubernetes' own slips.
+_SOURCES: Final[Mapping[str, tuple[str, str, Check]]] = {
+    "empty_dir": _same("emptyDir", _empty_dir),
+    "host_path": _same("hostPath", _persistent("host_path")),
+    "git_repo": _same("gitRepo", _git),
+    "gce_persistent_disk": _same("gcePersistentDisk", _persistent("gce_persistent_disk")),
+    "aws_elastic_block_store": _same("awsElasticBlockStore", _persistent("aws_elastic_block_store")),
+    "secret": _same("secret", _secret),
+    "nfs": _same("nfs", _persistent("nfs")),
+    "iscsi": _same("iscsi", remote_volumes.iscsi),
+    "glusterfs": _same("glusterfs", remote_volumes.glusterfs),
+    "flocker": _same("flocker", _persistent("flocker")),
+    "persistent_volume_claim": _same("persistentVolumeClaim", _claim),
+    "rbd": _same("rbd", _persistent("rbd")),
+    "cinder": _same("cinder", remote_volumes.cinder),
+    "cephfs": ("cephfs", "cephFS", _persistent("cephfs")),
+    "quobyte": _same("quobyte", _persistent("quobyte")),
+    "downward_api": ("downwardAPI", "downwarAPI", _downward),
+    "fc": _same("fc", _persistent("fc")),
+    "flex_volume": _same("flexVolume", _persistent("flex_volume")),
+    "config_map": _same("configMap", _config_map),
+    "azure_file": _same("azureFile", remote_volumes.azure_file),
+    "vsphere_volume": _same("vsphereVolume", _persistent("vsphere_volume")),
+    "photon_persistent_disk": _same("photonPersistentDisk", _persistent("photon_persistent_disk")),
+    "portworx_volume": _same("portworxVolume", _persistent("portworx_volume")),
+    "azure_disk": _same("azureDisk", _persistent("azure_disk")),
+    "storageos": _same("storageos", remote_volumes.storage_os),
+    "projected": _same("projected", projected),
+    "scale_io": _same("scaleIO", _persistent("scale_io")),
+    "csi": _same("csi", remote_volumes.csi),
+    "ephemeral": _same("ephemeral", _ephemeral),
+    "image": _same("image", _image),
 }
-_PROPAGATIONS: Final = ("Bidirectional", "HostToContainer", "None")
-
-
-def mounts(
-    found: list[core_v1.VolumeMount],
-    known: Mapping[str, core_v1.Volume],
-    privileged: bool,
-    path: str,
-    wrong: Errors,
-) -> None:
-    """What a container mounts: volumes of the pod, each path once."""
-    paths: set[str] = set()
-    for index, mount in enumerate(found):
-        place = f"{path}[{index}]"
-        if not mount.name:
-            wrong.required(f"{place}.name")
-        elif mount.name not in known:
-            wrong.not_found(f"{place}.name", mount.name)
-        if not mount.mount_path:
-            wrong.required(f"{place}.mountPath")
-        if mount.mount_path in paths:
-            wrong.invalid(f"{place}.mountPath", mount.mount_path, "must be unique")
-        paths.add(mount.mount_path)
-        if mount.sub_path:
-            local_path(mount.sub_path, f"{path}.subPath", wrong)
-        if mount.sub_path_expr:
-            if mount.sub_path:
-                wrong.invalid(
-                    f"{place}.subPathExpr", mount.sub_path_expr, "subPathExpr and subPath are mutually exclusive"
-                )
-            local_path(mount.sub_path_expr, f"{path}.subPathExpr", wrong)
-        if mount.mount_propagation is not None:
-            if mount.mount_propagation not in _PROPAGATIONS:
-                wrong.unsupported(f"{path}.mountPropagation", mount.mount_propagation, _PROPAGATIONS)
-            elif mount.mount_propagation == "Bidirectional" and not privileged:
-                detail = "Bidirectional mount propagation is available only to privileged containers"
-                wrong.forbidden(f"{path}.mountPropagation", detail)
