@@ -6,6 +6,7 @@ object is the machine: an agent that is "killed" is made anew over the same one,
 """
 
 import asyncio
+import errno
 import random
 import socket
 import weakref
@@ -73,6 +74,7 @@ class FakeRuntime:
     ) -> None:
         self.sandboxes: dict[str, FakeSandbox] = {}
         self.acts: list[tuple[str, str]] = []
+        self.connected: list[tuple[str, int]] = []
         self._clock = clock
         self._source = source
         self._script = script
@@ -296,7 +298,8 @@ class FakeRuntime:
         """One end of a pair of sockets whose other end echoes; port 1 refuses."""
         self._sandbox(pod_uid)
         if port == 1:
-            raise ConnectionRefusedError(f"nothing listens on port {port}")
+            raise ConnectionRefusedError(errno.ECONNREFUSED, f"nothing listens on port {port}")
+        self.connected.append((host, port))
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=theirs)

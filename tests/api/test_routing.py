@@ -91,3 +91,35 @@ def test_what_is_written_has_a_name_and_a_namespace_and_what_is_created_has_none
 @given(st.text(alphabet="/abpodsvinmec1.%-", max_size=60))
 def test_no_path_fails(path: str) -> None:
     Router(KINDS).match("GET", "/" + path, watch=False)
+
+
+PROXIED = [  # method, path -> resource, verb, namespace, name, what follows
+    ("GET", "/api/v1/namespaces/a/pods/https:p:80/proxy", "pods/proxy", "get", "a", "https:p:80", ""),
+    ("POST", "/api/v1/namespaces/a/services/s/proxy/", "services/proxy", "create", "a", "s", "/"),
+    ("PUT", "/api/v1/namespaces/a/services/s:web/proxy/x//y/", "services/proxy", "update", "a", "s:web", "/x//y/"),
+    ("HEAD", "/api/v1/nodes/n/proxy/stats/summary", "nodes/proxy", "get", "", "n", "/stats/summary"),
+    ("OPTIONS", "/api/v1/nodes/n:1/proxy/proxy/proxy", "nodes/proxy", "options", "", "n:1", "/proxy/proxy"),
+    ("DELETE", "/api/v1/namespaces/namespaces/pods/proxy/proxy/a", "pods/proxy", "delete", "namespaces", "proxy", "/a"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "resource", "verb", "namespace", "name", "rest"), PROXIED)
+def test_what_follows_proxy_is_somebody_elses(
+    method: str, path: str, resource: str, verb: str, namespace: str, name: str, rest: str
+) -> None:
+    target = Router(KINDS).match(method, path, watch=True)
+    assert target is not None
+    assert (target.resource, target.verb, target.namespace, target.name, target.path) == (
+        resource, verb, namespace, name, rest,
+    )  # fmt: skip
+    assert target.is_served
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/nodes//proxy/x", "/api/v1/namespaces//pods/p/proxy/x", "/api/v1/namespaces/a/configmaps/c/proxy/x",
+     "/api/v1/pods/p/proxy/x/y", "/apis/apps/v1/namespaces/a/pods/p/proxy/x"],
+)  # fmt: skip
+def test_only_what_has_a_server_is_proxied(path: str) -> None:
+    target = Router(KINDS).match("GET", path, watch=False)
+    assert target is None or not target.is_served

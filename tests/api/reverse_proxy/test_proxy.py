@@ -349,7 +349,7 @@ def test_an_upgrade_is_passed_through_both_ways() -> None:
         assert backend.heard()[0] == "GET / HTTP/1.1"
         assert backend.heard()[1]["upgrade"] == "websocket"
         raw = Raw()
-        taken: RawConnection = raw  # type: ignore[assignment]
+        taken: RawConnection = raw
         answer.take_over(taken)
         assert raw.on_data is not None
         raw.on_data(b"from the client")
