@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import msgspec
+
 from k3py.model import codec, names
 from k3py.model.generated import apps_v1, core_v1
 from k3py.objects.fields import Errors
@@ -135,7 +137,7 @@ def _update_strategy(strategy: apps_v1.StatefulSetUpdateStrategy, wrong: Errors)
         wrong.required(path)
     elif strategy.type == "OnDelete":
         if rolling is not None:
-            shown = go_names(rolling) | {"Partition": rolling.partition or 0}
+            shown = go_names(msgspec.structs.replace(rolling, partition=rolling.partition or 0))
             wrong.invalid(f"{path}.rollingUpdate", shown, "only allowed for updateStrategy 'RollingUpdate'")
     elif strategy.type != "RollingUpdate":
         wrong.invalid(path, go_names(strategy), "must be 'RollingUpdate' or 'OnDelete'")
