@@ -16,7 +16,6 @@ from k3py.model.errors import (
     conflict,
     invalid,
 )
-from k3py.model.generated import certificates_v1
 from k3py.model.generated.meta_v1 import ObjectMeta
 from k3py.model.registry import Kind
 from k3py.model.user import User
@@ -33,6 +32,7 @@ from k3py.objects.patch.result import patched_object
 from k3py.objects.problems import Unexplained
 from k3py.objects.rules import Rules
 from k3py.objects.validation import certificates
+from k3py.objects.validation.core import namespace_finalize
 from k3py.store.records import Record
 
 
@@ -135,8 +135,8 @@ def update(
     carry_over(meta, old_meta)
     meta.managed_fields = owned
     _keep_other_half(kind, rules, new, old, subresource)
-    if subresource and isinstance(new, certificates_v1.CertificateSigningRequest):
-        certificate_requests.stamp_conditions(new, old, author.now)
+    if subresource:
+        rules.stamp(new, old, author.now)
     admission.update(kind, new, old, subresource, user)
     if kind.keep_generation and rules.generation_moves(new, old):
         meta.generation = old_meta.generation + 1
@@ -147,6 +147,8 @@ def update(
         rules.check_status(new, old, wrong)
     elif subresource == APPROVAL:
         certificates.request_approval(new, old, wrong)
+    elif subresource == "finalize":
+        namespace_finalize(new, wrong)
     else:
         rules.check(new, wrong)
         rules.check_update(new, old, wrong)
@@ -194,8 +196,7 @@ def _keep_other_half(kind: Kind, rules: Rules, new: Any, old: Any, subresource: 
         certificate_requests.keep_for_approval(new, old)
         return
     if subresource == "finalize":
-        new.metadata.labels, new.metadata.annotations = old.metadata.labels, old.metadata.annotations
-        new.metadata.finalizers, new.status = old.metadata.finalizers, old.status
+        new.status = old.status
         return
     if "status" in kind.subresources:
         new.status = old.status

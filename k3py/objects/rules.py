@@ -36,6 +36,7 @@ class Rules:
         prepare_create: takes out what a user cannot set (status), sets what only the server does.
         prepare_update: (new, old): carries over what an update of the main resource cannot change, beside status.
         prepare_status: (new, old): likewise for the status subresource, beside spec.
+        stamp: (new, old, seconds since 1970): when a subresource is written, the times of what changed with it.
         check: (object, errors): everything wrong with an object, new or changed.
         check_create: (object, errors): what only a new object may not be; said after ``check``.
         check_update: (new, old, errors): what a change of the main resource may not do.
@@ -53,6 +54,7 @@ class Rules:
     prepare_create: Callable[[Any], None] = nothing
     prepare_update: Callable[[Any, Any], None] = nothing
     prepare_status: Callable[[Any, Any], None] = nothing
+    stamp: Callable[[Any, Any, float], None] = nothing
     check: Callable[[Any, Errors], None] = nothing
     check_create: Callable[[Any, Errors], None] = nothing
     check_update: Callable[[Any, Any, Errors], None] = nothing

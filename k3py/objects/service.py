@@ -220,7 +220,9 @@ class Objects(Reads):
         if options.dry_run:
             return Written(encode_bounded(decision.obj), None, warnings=said)
         record = await self._store(kind, current, decision)
-        return Written(record.raw, record, warnings=said)
+        # An update that ends an object answers with what it wrote, not with the version of the end.
+        raw = encode_bounded(decision.obj) if isinstance(decision, Removal) else record.raw
+        return Written(raw, record, warnings=said)
 
     async def _store(self, kind: Kind, current: Record, decision: Decision) -> Record:
         operation = operation_of(kind, current, decision)

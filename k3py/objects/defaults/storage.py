@@ -5,6 +5,7 @@ Source: Kubernetes ``pkg/apis/core/v1/defaults.go``, ``pkg/apis/storage/v1/defau
 
 from typing import Final
 
+from k3py.base.clock import rfc3339
 from k3py.model.generated import core_v1, storage_v1
 from k3py.objects.defaults.amounts import rounded
 
@@ -56,12 +57,12 @@ def keep_transition_time(new: core_v1.PersistentVolume, old: core_v1.PersistentV
         new.status.last_phase_transition_time = old.status.last_phase_transition_time
 
 
-def phase_moved(new: core_v1.PersistentVolume, old: core_v1.PersistentVolume, now: str) -> None:
-    """A phase changes at ``now`` (RFC 3339), unless the writer says when."""
+def phase_moved(new: core_v1.PersistentVolume, old: core_v1.PersistentVolume, now: float) -> None:
+    """A phase changes at ``now`` (seconds since 1970), unless the writer says when."""
     if new.status.phase == old.status.phase:
         return
     if new.status.last_phase_transition_time in (None, old.status.last_phase_transition_time):
-        new.status.last_phase_transition_time = now
+        new.status.last_phase_transition_time = rfc3339(int(now))
 
 
 def claim(obj: core_v1.PersistentVolumeClaim) -> None:

@@ -41,6 +41,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
     ),
     certificates_v1.CertificateSigningRequest: Rules(
         prepare_update=certificate_requests.keep_request,
+        stamp=certificate_requests.stamp_conditions,
         check_create=certificates.request,
         check_update=certificates.request_update,
         check_status=certificates.request_status,

@@ -14,6 +14,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         default=defaults.volume,
         prepare_create=defaults.new_volume,
         prepare_status=defaults.keep_transition_time,
+        stamp=defaults.phase_moved,
         check=persistent_volumes.volume,
         check_update=persistent_volumes.volume_update,
         returns_deleted=True,
