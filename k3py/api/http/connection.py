@@ -316,9 +316,11 @@ class Connection(asyncio.Protocol):
 
     def _stream(self, request: Request, response: StreamResponse) -> None:
         keep = self._keeps(request) and not request.http_1_0
-        chunked = not request.http_1_0
+        chunked = not request.http_1_0 and response.length is None
         headers = [("Content-Type", response.content_type), *response.headers]
-        if chunked:
+        if response.length is not None:
+            headers.append(("Content-Length", str(response.length)))
+        elif chunked:
             headers.append(("Transfer-Encoding", "chunked"))
         try:
             head = status_line(response.status) + header_lines(headers) + self._extra(request, keep)

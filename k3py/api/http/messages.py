@@ -292,15 +292,15 @@ class BodyWriter(Protocol):
 
 
 class StreamResponse:
-    """An answer whose body is written as it comes into being, chunked.
+    """An answer whose body is written as it comes into being: chunked, or with a ``length`` that is known before.
 
     ``run`` writes it, in a task of its own, and ends the body by returning. When the client goes away the task is
     cancelled; for a client that left before, ``run`` is never called. When ``run`` raises, the connection is broken
-    off, so that the client sees an incomplete body.
+    off, so that the client sees an incomplete body. With a length it must write exactly so many bytes, or raise.
     A client with more than ``buffer_bytes`` unsent is cut off.
     """
 
-    __slots__ = ("buffer_bytes", "content_type", "headers", "run", "status")
+    __slots__ = ("buffer_bytes", "content_type", "headers", "length", "run", "status")
 
     def __init__(
         self,
@@ -309,8 +309,10 @@ class StreamResponse:
         content_type: str = JSON,
         headers: Sequence[tuple[str, str]] = (),
         buffer_bytes: int = STREAM_BUFFER_BYTES,
+        length: int | None = None,
     ) -> None:
         self.run = run
+        self.length = length
         self.status = status
         self.content_type = content_type
         self.headers = headers

@@ -227,15 +227,31 @@ def _answer(request: Request, place: _Place, exchange: Exchange, owned: _Owned) 
     host = request.header(b"host")
     redirect = first(exchange.fields, "location")
     fields = _led_back(response_fields(exchange.fields), place.prefix, host)
-    if request.method == "HEAD" or exchange.status in (204, 304):
+    length = _length(exchange.fields)
+    if exchange.status in (204, 304):
         owned.close()
         return Response(exchange.status, b"", content_type, fields)
+    if request.method == "HEAD":
+        owned.close()
+        return StreamResponse(_nothing, exchange.status, content_type, fields, length=length)
     rewriter = None
     plain = not first(exchange.fields, "content-encoding")
     if not redirect and plain and content_type.partition(";")[0].strip().lower() == _HTML:
         rewriter = LinkRewriter(place.prefix, host)
     owned.wait_for_taker()
-    return StreamResponse(_body(exchange, owned, rewriter), exchange.status, content_type, fields)
+    run = _body(exchange, owned, rewriter)
+    return StreamResponse(run, exchange.status, content_type, fields, length=None if rewriter else length)
+
+
+async def _nothing(writer: BodyWriter) -> None:
+    """The body of an answer to HEAD."""
+
+
+def _length(fields: Fields) -> int | None:
+    """How many bytes the backend says will follow; the parser has seen that this is a number, and holds it to it."""
+    text = first(fields, "content-length")
+    chunked = "chunked" in first(fields, "transfer-encoding").lower()
+    return int(text) if text.isdecimal() and not chunked else None
 
 
 def _led_back(fields: Fields, prefix: str, host: str) -> Fields:

@@ -394,6 +394,26 @@ def test_a_stream_is_sent_in_chunks_and_the_connection_kept() -> None:
     story(work)
 
 
+def test_a_stream_whose_length_is_known_says_it() -> None:
+    async def run(writer: BodyWriter) -> None:
+        writer.write(b"one")
+        await writer.drain()
+        writer.write(b"two")
+
+    async def work() -> None:
+        client = World(lambda request: StreamResponse(run, length=6)).client()
+        for method, expected in ((b"GET", b"onetwo"), (b"HEAD", b""), (b"GET", b"onetwo")):
+            client.send(method + b" / HTTP/1.1\r\nHost: a\r\n\r\n")
+            await settle()
+            head, _, body = client.take().partition(b"\r\n\r\n")
+            assert b"Content-Length: 6" in head
+            assert b"chunked" not in head
+            assert body == expected
+            assert not client.closed
+
+    story(work)
+
+
 def test_a_stream_ends_with_its_client() -> None:
     async def work() -> None:
         told: list[str] = []
