@@ -3,7 +3,10 @@
 from collections.abc import Callable
 
 from k3py.api.authorization import Attributes, Authorizer
-from k3py.model.generated import authentication_v1, authorization_v1
+from k3py.api.review_checks import AccessReview, check_access_review
+from k3py.base.clock import rfc3339
+from k3py.model.errors import BadRequest
+from k3py.model.generated import authentication_v1, authorization_v1, meta_v1
 from k3py.model.struct import Wire
 from k3py.model.user import MASTERS, User
 
@@ -15,26 +18,45 @@ class Reviews:
         self,
         authorizer: Authorizer,
         review_token: Callable[[authentication_v1.TokenReview], authentication_v1.TokenReview],
+        now: Callable[[], float],
     ) -> None:
+        """``now``: seconds since 1970."""
         self._authorizer = authorizer
         self._review_token = review_token
+        self._now = now
 
-    def answer(self, review: Wire, user: User) -> Wire:
-        """The review with its status filled in.
+    def answer(self, review: Wire, user: User, namespace: str) -> Wire:
+        """The review with its status filled in; ``namespace`` is the request's, empty for those of the cluster.
 
         Raises:
-            BadRequest: a TokenReview has no token.
+            BadRequest: a TokenReview has no token, a review of rules no namespace. Invalid: an access review is wrong.
         """
         if isinstance(review, authentication_v1.SelfSubjectReview):
-            review.status.user_info = user_info(user)
-        elif isinstance(review, authentication_v1.TokenReview):
+            return authentication_v1.SelfSubjectReview(
+                metadata=meta_v1.ObjectMeta(creation_timestamp=rfc3339(int(self._now()))),
+                status=authentication_v1.SelfSubjectReviewStatus(user_info=user_info(user)),
+            )
+        if isinstance(review, authentication_v1.TokenReview):
             return self._review_token(review)
-        elif isinstance(review, authorization_v1.SelfSubjectAccessReview):
-            allowed = self._authorizer.allows(user, _attributes(review.spec))
-            review.status = authorization_v1.SubjectAccessReviewStatus(allowed=allowed)
-        elif isinstance(review, authorization_v1.SelfSubjectRulesReview):
+        if isinstance(review, authorization_v1.SelfSubjectRulesReview):
+            if not review.spec.namespace:
+                raise BadRequest("no namespace on request")
             review.status = _rules(user)
+        elif isinstance(review, AccessReview):
+            check_access_review(review, namespace)
+            allowed = self._authorizer.allows(_subject(review.spec, user), _attributes(review.spec))
+            review.status = authorization_v1.SubjectAccessReviewStatus(allowed=allowed)
         return review
+
+
+Spec = authorization_v1.SelfSubjectAccessReviewSpec | authorization_v1.SubjectAccessReviewSpec
+
+
+def _subject(spec: Spec, asking: User) -> User:
+    """Of whom it is asked what they may: the one who asks, or the one who is named."""
+    if isinstance(spec, authorization_v1.SelfSubjectAccessReviewSpec):
+        return asking
+    return User(spec.user, spec.groups, spec.uid, spec.extra)
 
 
 def user_info(user: User) -> authentication_v1.UserInfo:
@@ -43,7 +65,7 @@ def user_info(user: User) -> authentication_v1.UserInfo:
     return authentication_v1.UserInfo(username=user.name, uid=user.uid, groups=list(user.groups), extra=extra)
 
 
-def _attributes(spec: authorization_v1.SelfSubjectAccessReviewSpec) -> Attributes:
+def _attributes(spec: Spec) -> Attributes:
     resource, other = spec.resource_attributes, spec.non_resource_attributes
     if resource is not None:
         return Attributes(

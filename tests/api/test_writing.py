@@ -198,7 +198,8 @@ def test_reviews_are_answered_and_not_kept() -> None:
         for token, allowed in [("admin-token", True), ("nobody-special", False)]:
             status, body = await world.json("POST", path, asked, token=token)
             assert (status, body["status"]["allowed"]) == (201, allowed)
-        _, rules = await world.json("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", {"spec": {}})
+        asked_rules = {"spec": {"namespace": "default"}}
+        _, rules = await world.json("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", asked_rules)
         assert rules["status"]["resourceRules"][0]["verbs"] == ["*"]
 
     run(story)

@@ -177,14 +177,14 @@ def test_a_vpc_without_number_gives_one_family_until_it_has_it():
     ("spec", "why"),
     [
         ({"ipFamilies": ["IPv6"]}, "not configured on this cluster"),
-        ({"ipFamilies": ["IPv6", "IPv4"]}, "IPv4 comes first"),
+        ({"ipFamilies": ["IPv6", "IPv4"]}, "not configured on this cluster"),
         ({"ipFamilies": ["IPv4", "IPv4"]}, "Duplicate value"),
         ({"ipFamilies": ["IPv4", "IPv5"]}, "Unsupported value"),
-        ({"ipFamilies": ["IPv4", "IPv6", "IPv4"]}, "Too many"),
+        ({"ipFamilies": ["IPv4", "IPv6", "IPv4"]}, "Duplicate value"),
         ({"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "SingleStack"}, "when multiple IP families are specified"),
         ({"ipFamilyPolicy": "Both"}, "Unsupported value"),
-        ({"clusterIP": "fd00::1"}, "IPv4 comes first"),
-        ({"clusterIP": "fd00::1", "ipFamilies": ["IPv4"]}, "the first address of a service is IPv4"),
+        ({"clusterIP": "fd00::1"}, "not configured on this cluster"),
+        ({"clusterIP": "fd00::1", "ipFamilies": ["IPv4"]}, "expected an IPv4 value as indicated by"),
         ({"clusterIP": "10.43.0.4", "clusterIPs": ["10.43.0.4", "fd00::1"]}, "must be fd6b:3370:"),
     ],
 )

@@ -25,9 +25,11 @@ def complete(spec: core_v1.ServiceSpec, old: core_v1.ServiceSpec | None) -> None
         spec.ip_families = spec.ip_families or list(old.ip_families)
         _keep_second_address(spec, old)
         _downgrade(spec, old)
-    if not spec.ip_families:
-        addresses = [each for each in spec.cluster_ips if each != "None"]
-        spec.ip_families = [IPV6 if ":" in each else IPV4 for each in addresses] or [IPV4]
+    addresses = [each for each in spec.cluster_ips if each != "None"]
+    for each in addresses[len(spec.ip_families) :]:
+        family = IPV6 if ":" in each else IPV4
+        spec.ip_families += [family] if family not in spec.ip_families else []
+    spec.ip_families = spec.ip_families or [IPV4]
     if not spec.ip_family_policy:
         dual = len(spec.ip_families) > 1 or len(spec.cluster_ips) > 1
         spec.ip_family_policy = REQUIRE_DUAL_STACK if dual else SINGLE_STACK

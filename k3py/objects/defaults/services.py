@@ -7,6 +7,8 @@ from typing import Final
 
 from k3py.model.generated import core_v1
 from k3py.objects.defaults import service_families
+from k3py.objects.fields import Errors
+from k3py.objects.validation.service_families import check_given
 
 AFFINITY_SECONDS: Final = 10_800
 _WITH_PORTS: Final = ("LoadBalancer", "NodePort")
@@ -55,7 +57,15 @@ def new_service(obj: core_v1.Service) -> None:
     spec = obj.spec
     if spec.cluster_ip and not spec.cluster_ips:
         spec.cluster_ips = [spec.cluster_ip]
-    service_families.complete(spec, None)
+    _complete(spec, None)
+
+
+def _complete(spec: core_v1.ServiceSpec, old: core_v1.ServiceSpec | None) -> None:
+    """What is refused anyway stays as the user wrote it, so that no more is said of it than is wrong with it."""
+    wrong = Errors()
+    check_given(spec, wrong, old.cluster_ips if old is not None else ())
+    if not wrong:
+        service_families.complete(spec, old)
 
 
 def keep_service_values(new: core_v1.Service, old: core_v1.Service) -> None:
@@ -63,7 +73,7 @@ def keep_service_values(new: core_v1.Service, old: core_v1.Service) -> None:
     after, before = new.spec, old.spec
     _keep_given(after, before)
     _address_in_step(after, before)
-    service_families.complete(after, before)
+    _complete(after, before)
     _drop_unneeded(after, before)
 
 

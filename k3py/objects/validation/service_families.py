@@ -20,7 +20,14 @@ _POLICY: Final = "spec.ipFamilyPolicy"
 
 
 def check(spec: core_v1.ServiceSpec, wrong: Errors, kept: Collection[str] = ()) -> None:
-    """What is wrong with addresses, families and policy; addresses in ``kept`` are good however they are written."""
+    """What is wrong with addresses, families and policy, and what this cluster does not have."""
+    check_given(spec, wrong, kept)
+    if not wrong and spec.type != "ExternalName":
+        _offered(spec, wrong)
+
+
+def check_given(spec: core_v1.ServiceSpec, wrong: Errors, kept: Collection[str] = ()) -> None:
+    """What is wrong with what was given, in any cluster; addresses in ``kept`` are good however they are written."""
     if spec.type == "ExternalName":
         return
     _in_step(spec, wrong)
@@ -33,8 +40,6 @@ def check(spec: core_v1.ServiceSpec, wrong: Errors, kept: Collection[str] = ()) 
         wrong.unsupported(_POLICY, spec.ip_family_policy, POLICIES)
     if _addresses(spec, wrong, kept):
         _of_families(spec, wrong)
-    if not wrong:
-        _offered(spec, wrong)
 
 
 def check_change(new: core_v1.ServiceSpec, old: core_v1.ServiceSpec, wrong: Errors) -> None:
