@@ -20,17 +20,16 @@ from k3py.objects import (
     service_account_admission,
     storage_admission,
 )
+from k3py.objects.admit import steps
+from k3py.objects.admit.asked import Asked
+from k3py.objects.admit.tolerations import NOT_READY, add_tolerations
 from k3py.objects.fields import Errors
 from k3py.objects.service_addresses import ServiceAddresses
 from k3py.objects.vpc_admission import MayUse, VpcAdmission, masters_may_use
 from k3py.store.store import Store
 
-NOT_READY: Final = "node.kubernetes.io/not-ready"
-UNREACHABLE: Final = "node.kubernetes.io/unreachable"
-TOLERATION_SECONDS: Final = 300
 IMMORTAL_NAMESPACES: Final = ("default", "kube-system", "kube-public")
 DEFAULT_SERVICE_ACCOUNT: Final = "default"
-SYSTEM_PRIORITIES: Final = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
 
 
@@ -53,11 +52,9 @@ class Admission:
         if user.node is not None:
             node_restriction.check_create(kind, new, user)
         if isinstance(new, core_v1.Pod):
-            complete_pod(new)
+            name_service_account(new)
+            steps.complete_new_pod(Asked(self._store, kind, new))
             self._add_service_account(kind, new, source)
-            if new.spec.runtime_class_name:
-                why = f'pod rejected: RuntimeClass "{new.spec.runtime_class_name}" not found'
-                raise forbidden(kind.plural, kind.group, new.metadata.name, why)
         elif isinstance(new, core_v1.Node):
             taint_new_node(new)
         elif isinstance(new, core_v1.PersistentVolume | core_v1.PersistentVolumeClaim):
@@ -109,8 +106,12 @@ class Admission:
         """
         if isinstance(new, core_v1.Service):
             self._addresses.assign(new, old, wrong)
-        elif isinstance(new, core_v1.PersistentVolumeClaim) and old is not None:
-            storage_admission.check_growth(KINDS.of(type(new)), new, old, self._store)
+        elif isinstance(new, core_v1.Pod):
+            steps.check(Asked(self._store, KINDS.of(core_v1.Pod), new, old))
+        elif isinstance(new, core_v1.PersistentVolumeClaim):
+            steps.check(Asked(self._store, KINDS.of(type(new)), new, old))
+            if old is not None:
+                storage_admission.check_growth(KINDS.of(type(new)), new, old, self._store)
         elif isinstance(new, scheduling_v1.PriorityClass):
             class_admission.check_priority_class(self._store, KINDS.of(type(new)), new)
         elif isinstance(new, certificates_v1.CertificateSigningRequest) and old is None:
@@ -150,49 +151,12 @@ class Admission:
         service_account_admission.complete(pod, account, source)
 
 
-def complete_pod(pod: core_v1.Pod) -> None:
-    """Service account, priority and tolerations that every pod has.
-
-    Raises:
-        Forbidden: the priority is not what its class says, or there is no such class.
-    """
+def name_service_account(pod: core_v1.Pod) -> None:
+    """Every pod has a service account, except one that a node runs by itself."""
     spec = pod.spec
     if MIRROR_ANNOTATION not in pod.metadata.annotations:
         spec.service_account_name = spec.service_account_name or DEFAULT_SERVICE_ACCOUNT
         spec.service_account = spec.service_account_name
-    _set_priority(pod)
-    add_tolerations(spec)
-
-
-def add_tolerations(spec: core_v1.PodSpec) -> None:
-    """A pod stays on a node that is not ready or not reachable for a while, unless it says otherwise."""
-    for key in (NOT_READY, UNREACHABLE):
-        if not any(_tolerates(each, key) for each in spec.tolerations):
-            spec.tolerations.append(
-                core_v1.Toleration(
-                    key=key, operator="Exists", effect="NoExecute", toleration_seconds=TOLERATION_SECONDS
-                )
-            )
-
-
-def _tolerates(toleration: core_v1.Toleration, key: str) -> bool:
-    """Whether the user has said what to do about this taint."""
-    return toleration.key in ("", key) and toleration.effect in ("", "NoExecute")
-
-
-def _set_priority(pod: core_v1.Pod) -> None:
-    spec, name = pod.spec, pod.spec.priority_class_name
-    if name and name not in SYSTEM_PRIORITIES:
-        raise forbidden("pods", "", pod.metadata.name, f"no PriorityClass with name {name} was found")
-    value = SYSTEM_PRIORITIES.get(name, 0)
-    if spec.priority is not None and spec.priority != value:
-        raise forbidden(
-            "pods", "", pod.metadata.name,
-            f"the integer value of priority ({spec.priority}) must not be provided in pod spec; priority admission"
-            f" controller computed {value} from the given PriorityClass name",
-        )  # fmt: skip
-    spec.priority = value
-    spec.preemption_policy = spec.preemption_policy or "PreemptLowerPriority"
 
 
 def keep_admitted(new: core_v1.Pod, old: core_v1.Pod) -> None:

@@ -2,13 +2,14 @@
 
 import ipaddress
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
 from typing import Any, Final
 
 from k3py.model import codec
 from k3py.model.errors import AlreadyExists, Invalid
-from k3py.model.generated import core_v1, meta_v1
+from k3py.model.generated import core_v1, meta_v1, scheduling_v1
 from k3py.model.kinds import KINDS
 from k3py.model.struct import Wire
 from k3py.model.user import CONTROLLER_MANAGER
@@ -18,6 +19,7 @@ from k3py.objects.collections import NODE_LEASE_NAMESPACE
 from k3py.objects.options import WriteOptions
 from k3py.objects.service import Objects
 from k3py.objects.service_addresses import SYSTEM_NAMESPACE, ServiceRanges
+from k3py.objects.validation.scheduling_classes import SYSTEM_CLASSES
 from k3py.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,13 @@ log = logging.getLogger(__name__)
 API_PORT: Final = 6443
 DNS_PORT: Final = 53
 SYSTEM_NAMESPACES: Final = ("default", SYSTEM_NAMESPACE, "kube-public", NODE_LEASE_NAMESPACE)
+
+_PRIORITY_DESCRIPTIONS: Final = {
+    "system-node-critical": ("Used for system critical pods that must not be moved from their current node."),
+    "system-cluster-critical": (
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."
+    ),
+}
 
 
 def decided_ranges(store: Store, wanted: ServiceRanges) -> ServiceRanges:
@@ -39,13 +48,15 @@ def decided_ranges(store: Store, wanted: ServiceRanges) -> ServiceRanges:
 
 
 async def ensure_system_objects(objects: Objects, cluster_cidr: str = DEFAULT_CIDR) -> None:
-    """Create the system namespaces with their service accounts, the VPC ``default`` and the services of API and DNS,
-    as far as they are missing. May be repeated.
+    """Create what every cluster has, as far as it is missing: the system namespaces with their service accounts, the
+    VPC ``default``, the priority classes of the system, and the services of API and DNS. May be repeated.
 
     Raises:
         Unavailable, Timeout: the store does not take them.
     """
     await _ensure_default_vpc(objects, cluster_cidr)
+    for priority_class in _priority_classes():
+        await _ensure(objects, "", priority_class)
     for name in SYSTEM_NAMESPACES:
         await _ensure(objects, "", core_v1.Namespace(metadata=meta_v1.ObjectMeta(name=name)))
         await ensure_service_account(objects, name)
@@ -65,6 +76,14 @@ async def _ensure_default_vpc(objects: Objects, cidr: str) -> None:
     vpc = VPC(metadata=meta_v1.ObjectMeta(name=DEFAULT_VPC))
     vpc.spec = VPCSpec(cidr=cidr, allowed_namespaces=meta_v1.LabelSelector())
     await _ensure(objects, "", vpc)
+
+
+def _priority_classes() -> Iterator[scheduling_v1.PriorityClass]:
+    """The classes of what nodes and the cluster cannot do without."""
+    for name, value in SYSTEM_CLASSES.items():
+        found = scheduling_v1.PriorityClass(metadata=meta_v1.ObjectMeta(name=name), value=value)
+        found.description = _PRIORITY_DESCRIPTIONS[name]
+        yield found
 
 
 def _api_service(ranges: ServiceRanges) -> core_v1.Service:
