@@ -276,7 +276,7 @@ def test_what_is_not_there_is_not_found() -> None:
         assert status == 404
         assert body["message"] == 'configmaps "none" not found'
         assert body["details"] == {"name": "none", "kind": "configmaps"}
-        for path in ("/api/v1/nonsense", "/apis/x/v1/y"):
+        for path in ("/api/v1/nonsense", "/api/v1/namespaces/default/nonsense"):
             status, body = await world.json("GET", path)
             assert (status, body["message"]) == (404, "the server could not find the requested resource"), path
         status, body = await world.json("POST", "/api/v1/namespaces/default/pods/p/log")
