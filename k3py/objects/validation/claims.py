@@ -84,7 +84,11 @@ def _source(source: _Source, path: str, wrong: Errors) -> None:
 
 
 def claim_update(new: core_v1.PersistentVolumeClaim, old: core_v1.PersistentVolumeClaim, wrong: Errors) -> None:
-    """A claim stays what it is; once it is bound it may grow."""
+    """A claim stays what it is; once it is bound it may grow.
+
+    Kubernetes looks at the whole claim twice, and its causes say so.
+    """
+    claim(new, wrong)
     before = codec.decode(core_v1.PersistentVolumeClaimSpec, codec.encode(old.spec))
     after = codec.decode(core_v1.PersistentVolumeClaimSpec, codec.encode(new.spec))
     before.volume_name = before.volume_name or after.volume_name

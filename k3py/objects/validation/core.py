@@ -63,7 +63,7 @@ def config_map(obj: core_v1.ConfigMap, wrong: Errors) -> None:
         wrong.each_invalid(f"binaryData[{key}]", key, names.config_key(key))
         size += len(data)
     if size > DATA_BYTES_MAX:
-        wrong.too_long("", DATA_BYTES_MAX)
+        wrong.too_long("[]", DATA_BYTES_MAX)  # how Kubernetes writes the whole object
 
 
 def config_map_update(new: core_v1.ConfigMap, old: core_v1.ConfigMap, wrong: Errors) -> None:

@@ -12,7 +12,14 @@ from k3py.model.generated import meta_v1
 from k3py.model.struct import Wire
 
 # Where Go's name is not the JSON name with a capital letter.
-_SPELLED: Final = {"uid": "UID", "ip": "IP", "tty": "TTY", "dnsPolicy": "DNSPolicy", "dnsConfig": "DNSConfig"}
+_SPELLED: Final = {
+    "uid": "UID", "ip": "IP", "tty": "TTY", "dnsPolicy": "DNSPolicy", "dnsConfig": "DNSConfig",
+    "apiGroup": "APIGroup", "cephfs": "CephFS", "chapAuthDiscovery": "DiscoveryCHAPAuth",
+    "chapAuthSession": "SessionCHAPAuth", "csi": "CSI", "fc": "FC", "gcePersistentDisk": "GCEPersistentDisk",
+    "awsElasticBlockStore": "AWSElasticBlockStore", "iqn": "IQN", "iscsi": "ISCSI",
+    "iscsiInterface": "ISCSIInterface", "nfs": "NFS", "pdName": "PDName", "rbd": "RBD", "storageos": "StorageOS",
+    "wwids": "WWIDs", "diskURI": "DataDiskURI", "fsType": "FSType",
+}  # fmt: skip
 
 
 def go_names(value: Any) -> msgspec.Raw:

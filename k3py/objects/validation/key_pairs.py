@@ -1,19 +1,14 @@
 """Whether a certificate and a private key belong together, in the words of Go's ``crypto/tls``."""
 
-import base64
-import binascii
-import re
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-_BLOCK: Final = re.compile(rb"-----BEGIN ([^\r\n]*?)-----[ \t\r]*\n(.*?)-----END \1-----", re.DOTALL)
-_HEADER: Final = re.compile(rb"\A[^\n]*:[^\n]*\n(?:[^\n]+\n)*\n?")
+from k3py.objects.validation.pem import pem_blocks
+
 _KEY: Final = "PRIVATE KEY"
-# More blocks than any chain of certificates has; the rest of a secret is not looked at.
-BLOCKS_MAX: Final = 64
 _KINDS: Final = (
     (rsa.RSAPublicKey, rsa.RSAPrivateKey),
     (ec.EllipticCurvePublicKey, ec.EllipticCurvePrivateKey),
@@ -23,29 +18,15 @@ _KINDS: Final = (
 
 def key_pair_mistake(certificate: bytes, key: bytes) -> str:
     """What is wrong with a pair in PEM; empty when both belong together."""
-    found = _blocks(certificate)
-    certificates = [der for kind, der in found if kind == "CERTIFICATE"]
+    found = list(pem_blocks(certificate))
+    certificates = [block.data for block in found if block.label == "CERTIFICATE"]
     if not certificates:
-        return _no_certificate([kind for kind, _ in found])
-    found = _blocks(key)
-    keys = [der for kind, der in found if kind == _KEY or kind.endswith(f" {_KEY}")]
+        return _no_certificate([block.label for block in found])
+    found = list(pem_blocks(key))
+    keys = [block.data for block in found if block.label == _KEY or block.label.endswith(f" {_KEY}")]
     if not keys:
-        return _no_key([kind for kind, _ in found])
+        return _no_key([block.label for block in found])
     return _mismatch(certificates[0], keys[0])
-
-
-def _blocks(data: bytes) -> list[tuple[str, bytes]]:
-    """Type and contents of each PEM block (RFC 7468); what is none is passed over."""
-    found: list[tuple[str, bytes]] = []
-    for match in _BLOCK.finditer(data):
-        body = _HEADER.sub(b"", match[2], count=1)
-        try:
-            found.append((match[1].decode(), base64.b64decode(b"".join(body.split()), validate=True)))
-        except (binascii.Error, UnicodeDecodeError):
-            continue
-        if len(found) == BLOCKS_MAX:
-            break
-    return found
 
 
 def _no_certificate(kinds: list[str]) -> str:

@@ -102,14 +102,18 @@ def _attributes_class(spec: core_v1.PersistentVolumeSpec, name: str, wrong: Erro
 
 # The order in which Kubernetes shows them.
 _SHOWN: Final = (
-    "gcePersistentDisk", "awsElasticBlockStore", "hostPath", "glusterfs", "nfs", "rbd", "quobyte", "iscsi",
-    "flexVolume", "cinder", "cephfs", "fc", "flocker", "azureFile", "vsphereVolume", "azureDisk",
-    "photonPersistentDisk", "portworxVolume", "scaleIO", "local", "storageos", "csi",
+    "GCEPersistentDisk", "AWSElasticBlockStore", "HostPath", "Glusterfs", "NFS", "RBD", "Quobyte", "ISCSI",
+    "FlexVolume", "Cinder", "CephFS", "FC", "Flocker", "AzureFile", "VsphereVolume", "AzureDisk",
+    "PhotonPersistentDisk", "PortworxVolume", "ScaleIO", "Local", "StorageOS", "CSI",
 )  # fmt: skip
 
 
 def volume_update(new: core_v1.PersistentVolume, old: core_v1.PersistentVolume, wrong: Errors) -> None:
-    """What a volume is made of stays, where it can be reached, and what it looks like."""
+    """What a volume is made of stays, where it can be reached, and what it looks like.
+
+    Kubernetes looks at the whole volume twice, and its causes say so.
+    """
+    volume(new, wrong)
     before, after = _sources(old.spec), _sources(new.spec)
     if old.spec.csi is not None and old.spec.csi.controller_expand_secret_ref is None and after.csi is not None:
         after.csi.controller_expand_secret_ref = None  # may be given once
