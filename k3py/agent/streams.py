@@ -37,6 +37,12 @@ from k3py.runtime.port import Channel as Output
 
 log = logging.getLogger(__name__)
 
+INTERNAL: Final = "Internal error occurred"  # how Kubernetes begins such messages
+# Why a container waits, where its log says it in other words than its status does.
+_WAITING: Final = {
+    "ErrImagePull": "image can't be pulled",
+    "ImagePullBackOff": "trying and failing to pull image",
+}
 PORT_FORWARD_READ_BYTES: Final = wire.MESSAGE_BYTES_MAX - 1
 
 
@@ -69,7 +75,7 @@ class PodStreams:
         except StreamReset:
             return
         except CannotExec as problem:
-            status = wire.problem_status(InternalError(f"error executing command in container: {problem}"))
+            status = wire.problem_status(InternalError(f"{INTERNAL}: error executing command in container: {problem}"))
         except RuntimeProblem as problem:
             status = wire.problem_status(BadRequest(str(problem)))
         except (Problem, OSError) as problem:
@@ -107,7 +113,7 @@ class PodStreams:
         known = worker.record.container(container)
         status = attempt_seen(worker.seen, container, known.attempt)
         if status is None or not is_running(status):
-            raise NotFound(f'container not found ("{container}")')
+            raise NotFound(f'unable to upgrade connection: container not found ("{container}")')
         return status.id
 
     async def _exec(self, worker: PodWorker, request: Exec, stream: MessageStream) -> dict[str, Any]:
@@ -257,7 +263,8 @@ def _log_attempt(worker: PodWorker, request: Logs) -> int:
     waiting = next((each.state.waiting for each in all_statuses if each.name == name), None)
     reason = waiting.reason if waiting else "ContainerCreating"
     pod_name = record.pod.metadata.name
-    raise BadRequest(f'container "{name}" in pod "{pod_name}" is waiting to start: {reason}')
+    text = _WAITING.get(reason, reason)
+    raise BadRequest(f'container "{name}" in pod "{pod_name}" is waiting to start: {text}')
 
 
 async def _messages(stream: MessageStream) -> AsyncIterator[tuple[Channel, bytes]]:

@@ -4,23 +4,26 @@ The node is reached through a port (the tunnel's hub in the server, a fake in te
 settled in ``model/streams``.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from k3py.api.bridge import PodConnection, bridge, copy_log, first_message
 from k3py.api.http.messages import BodyWriter, Request, Response, StreamResponse, Upgrade
-from k3py.api.parameters import Query, integer, is_true, last
+from k3py.api.log_options import check_log_options, logs_request
+from k3py.api.parameters import Query, is_true, last
 from k3py.api.routing import Target
 from k3py.api.streams.port_forward import Duplex, upgrade_port_forward
 from k3py.api.streams.remote_command import RemoteCommand, RemoteCommandOptions, upgrade_remote_command
-from k3py.base.clock import parse_rfc3339
 from k3py.model import codec
 from k3py.model.errors import BadRequest, Problem
 from k3py.model.generated import core_v1
-from k3py.model.streams import Attach, Exec, Logs, MessageStream, PortForward, StreamRequest
+from k3py.model.streams import Attach, Exec, MessageStream, PortForward, StreamRequest
 from k3py.objects.service import Objects
 
 Pod = core_v1.Pod
+# A log that has begun is taken at once, by whoever is still there.
+TAKEN_SECONDS_MAX: Final = 30.0
 
 
 class NodeStreams(Protocol):
@@ -46,9 +49,6 @@ def pick_container(pod: Pod, asked: str) -> str:
     others = [each.name for each in pod.spec.ephemeral_containers]
     name = pod.metadata.name
     if not asked:
-        default = pod.metadata.annotations.get("kubectl.kubernetes.io/default-container", "")
-        if default in regular:
-            return default
         if len(regular) == 1:
             return regular[0]
         choices = f"choose one of: [{' '.join(regular)}]"
@@ -75,15 +75,21 @@ class PodStreams:
 
     async def log(self, request: Request, target: Target) -> Response | StreamResponse:
         """What a container wrote; refused while it has not started."""
-        pod, query = self._pod(target), request.query
+        query = request.query
+        check_log_options(query, target.name)
+        pod = self._pod(target)
         container = pick_container(pod, last(query, "container"))
-        asked = _logs_request(pod, container, query)
+        asked = logs_request(pod, container, query)
         if not pod.spec.node_name:
             return Response(200, b"", "text/plain")
         stream = await self._open(pod, asked)
         first = await first_message(stream)
+        # A client that left meanwhile never takes what it asked for.
+        loop = asyncio.get_running_loop()
+        abandoned = loop.call_later(TAKEN_SECONDS_MAX, stream.reset, "the client is gone")
 
         async def run(writer: BodyWriter) -> None:
+            abandoned.cancel()
             writer.on_stop = lambda: stream.reset("the server stops")
             try:
                 await copy_log(stream, first, writer)
@@ -173,35 +179,3 @@ def _command_options(query: Query) -> RemoteCommandOptions:
     if not (options.stdin or options.stdout or options.stderr):
         raise BadRequest("you must specify at least 1 of stdin, stdout, stderr")
     return options
-
-
-def _count(query: Query, name: str) -> int | None:
-    value = integer(query, name)
-    if value is not None and value < 0:
-        raise BadRequest(f"cannot read {name}: {value} is less than 0")
-    return value
-
-
-def _logs_request(pod: Pod, container: str, query: Query) -> Logs:
-    since_time = last(query, "sinceTime") or None
-    since_seconds = _count(query, "sinceSeconds")
-    if since_time is not None:
-        if since_seconds is not None:
-            raise BadRequest("at most one of sinceTime or sinceSeconds may be specified")
-        try:
-            parse_rfc3339(since_time)
-        except ValueError as error:
-            raise BadRequest(f"cannot read sinceTime: {error}") from None
-    return Logs(
-        namespace=pod.metadata.namespace,
-        pod=pod.metadata.name,
-        uid=pod.metadata.uid,
-        container=container,
-        follow=_flag(query, "follow"),
-        previous=_flag(query, "previous"),
-        since_seconds=since_seconds,
-        since_time=since_time,
-        tail_lines=_count(query, "tailLines"),
-        timestamps=_flag(query, "timestamps"),
-        limit_bytes=_count(query, "limitBytes"),
-    )

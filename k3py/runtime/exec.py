@@ -36,6 +36,8 @@ SHIM_START_SECONDS_MAX: Final = 60.0
 BURIAL_SECONDS_MAX: Final = 1.0
 # What a runtime said comes with its end, unless nobody reads the output before it.
 LAST_WORDS_SECONDS_MAX: Final = 1.0
+# A runtime writes the pid file within milliseconds of the command's start; only first words on stderr wait for it.
+START_LOOK_SECONDS: Final = 0.005
 NOT_FOUND: Final = 127
 NOT_EXECUTABLE: Final = 126
 
@@ -91,6 +93,8 @@ class PipedExec:
         self._process = process
         self._said = b""
         self._killed = False
+        self._started = False
+        self._start_known = asyncio.Event()
         self._chunks: asyncio.Queue[tuple[Channel, bytes]] = asyncio.Queue(CHUNKS_AHEAD_MAX)
         self._pumps = asyncio.ensure_future(self._pump_both())
         self._ended = asyncio.ensure_future(self._end())
@@ -104,14 +108,28 @@ class PipedExec:
         while data := await stream.read(READ_BYTES):
             if channel is Channel.STDERR:
                 self._said = (self._said + data)[-SHIM_MESSAGE_BYTES_MAX:]
+                if not await self._has_started():
+                    continue  # the runtime's own words, which the error will repeat
             if not self._killed:
                 await self._chunks.put((channel, data))
 
+    async def _has_started(self) -> bool:
+        """Whether the command runs or has run: the runtime says so by the pid file, or ends without one."""
+        while not self._start_known.is_set():
+            if (self._session.folder / "pid").exists():
+                self._started = True
+                self._start_known.set()
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._start_known.wait(), START_LOOK_SECONDS)
+        return self._started
+
     async def _end(self) -> int:
         code = await self._process.wait()
-        started = (self._session.folder / "pid").exists()
+        self._started = self._started or (self._session.folder / "pid").exists()
+        self._start_known.set()
         self._session.remove()
-        if not started and not self._killed:
+        if not self._started and not self._killed:
             await asyncio.wait((self._pumps,), timeout=LAST_WORDS_SECONDS_MAX)
             raise start_failure(self._said)
         return 128 - code if code < 0 else code

@@ -64,8 +64,8 @@ def test_a_client_that_gives_up_ends_its_command_and_nothing_else(tmp_path: Path
 
 REFUSED = [
     (Exec, {"command": ("a",), "uid": "another"}, 404, 'pods "web" not found'),
-    (Exec, {"command": ("a",), "container": "none"}, 404, 'container not found ("none")'),
-    (Attach, {"container": "none"}, 404, 'container not found ("none")'),
+    (Exec, {"command": ("a",), "container": "none"}, 404, 'unable to upgrade connection: container not found ("none")'),
+    (Attach, {"container": "none"}, 404, 'unable to upgrade connection: container not found ("none")'),
     (Logs, {"container": "none"}, 400, "container none is not valid for pod web"),
     (Logs, {"previous": True}, 400, 'previous terminated container "web" in pod "web" not found'),
     (Logs, {"since_time": "yesterday"}, 400, "Invalid isoformat string"),

@@ -125,36 +125,48 @@ def test_a_node_that_is_away_is_503() -> None:
     run(story)
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "tailLines=-1",
-        "tailLines=x",
-        "sinceTime=yesterday",
-        "sinceTime=2026-01-01T00:00:00Z&sinceSeconds=1",
-        "container=none",
-    ],
-)
-def test_log_options_that_cannot_be(query: str) -> None:
+WRONG_OPTIONS = [
+    ("tailLines=-1", 422, 'tailLines: Invalid value: -1: must be greater than or equal to 0'),
+    ("limitBytes=0", 422, "limitBytes: Invalid value: 0: must be greater than 0"),
+    ("sinceSeconds=0", 422, "sinceSeconds: Invalid value: 0: must be greater than 0"),
+    ("sinceTime=2026-01-01T00:00:00Z&sinceSeconds=1", 422,
+     ": Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified"),
+    ("tailLines=x", 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
+    ("sinceTime=yesterday", 400,
+     'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"'),
+    ("container=none", 400, "container none is not valid for pod p"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "code", "message"), WRONG_OPTIONS)
+def test_log_options_that_cannot_be(query: str, code: int, message: str) -> None:
     async def story(world: World) -> None:
         await world.json("POST", PODS, pod("p", "n1"))
         status, body = await world.json("GET", f"{PODS}/p/log?{query}")
-        assert (status, body["reason"]) == (400, "BadRequest")
+        prefix = 'PodLogOptions "p" is invalid: ' if code == 422 else ""
+        assert (status, body["message"]) == (code, prefix + message)
 
     run(story)
 
 
-def _pod(*names: str, **annotations: str) -> core_v1.Pod:
+def test_everything_wrong_with_log_options_is_said_at_once() -> None:
+    async def story(world: World) -> None:
+        status, body = await world.json("GET", f"{PODS}/nobody/log?tailLines=-1&limitBytes=-2")
+        assert (status, body["details"]["kind"]) == (422, "PodLogOptions")
+        assert [each["field"] for each in body["details"]["causes"]] == ["tailLines", "limitBytes"]
+
+    run(story)
+
+
+def _pod(*names: str) -> core_v1.Pod:
     body = pod("p")
     body["spec"]["containers"] = [{"name": name, "image": "x"} for name in names]
-    body["metadata"]["annotations"] = annotations
     return codec.convert(core_v1.Pod, body)[0]
 
 
 def test_which_container_is_meant() -> None:
     assert pick_container(_pod("a"), "") == "a"
     assert pick_container(_pod("a", "b"), "b") == "b"
-    assert pick_container(_pod("a", "b", **{"kubectl.kubernetes.io/default-container": "b"}), "") == "b"
     with pytest.raises(BadRequest, match=r"a container name must be specified for pod p, choose one of: \[a b\]"):
         pick_container(_pod("a", "b"), "")
     with pytest.raises(BadRequest, match="container z is not valid for pod p"):
