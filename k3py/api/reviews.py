@@ -1,14 +1,20 @@
 """Reviews: who am I, may I, what may I, whose token is this (``authentication.k8s.io``, ``authorization.k8s.io``)."""
 
 from collections.abc import Callable
+from typing import Any
+
+import msgspec
 
 from k3py.api.authorization import Attributes, Authorizer
 from k3py.api.review_checks import AccessReview, check_access_review
 from k3py.base.clock import rfc3339
 from k3py.model.errors import BadRequest
 from k3py.model.generated import authentication_v1, authorization_v1, meta_v1
+from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.model.user import MASTERS, User
+from k3py.objects.apply import target_of, updated
+from k3py.objects.managing import typed_entries
 
 
 class Reviews:
@@ -57,6 +63,15 @@ def _subject(spec: Spec, asking: User) -> User:
     if isinstance(spec, authorization_v1.SelfSubjectAccessReviewSpec):
         return asking
     return User(spec.user, spec.groups, spec.uid, spec.extra)
+
+
+def own_review(kind: Kind, review: Any, manager: str, now: float) -> None:
+    """Say in its metadata who wrote a review, as of anything that is created; what is answered is nobody's.
+
+    ``now`` in seconds since 1970.
+    """
+    asked = {key: value for key, value in msgspec.to_builtins(review).items() if key != "status"}
+    review.metadata.managed_fields = typed_entries(updated(target_of(kind), None, asked, manager=manager, now=now))
 
 
 def user_info(user: User) -> authentication_v1.UserInfo:

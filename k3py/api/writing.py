@@ -8,7 +8,7 @@ from k3py.api.applying import apply_body
 from k3py.api.http.messages import Request, Response
 from k3py.api.negotiation import wanted
 from k3py.api.reading import Now, Reader, answer, render_list
-from k3py.api.reviews import Reviews
+from k3py.api.reviews import Reviews, own_review
 from k3py.api.routing import Target
 from k3py.api.warning_headers import warning_headers
 from k3py.api.write_options import delete_options, media_type, write_options
@@ -40,14 +40,16 @@ class Writer:
         options = write_options(request)
         obj, said = decode_body(target.kind, request.body, media_type(request), options.field_validation)
         if not target.kind.stored:
-            return await self._ask(request, target, obj, options, user)
+            return await self._ask(target, obj, options, user, said)
         written = await self._objects.create(target.kind, target.namespace, obj, options, user)
         return self._answer(request, target.kind, written, 201, said)
 
-    async def _ask(self, request: Request, target: Target, obj: Wire, options: WriteOptions, user: User) -> Response:
+    async def _ask(self, target: Target, obj: Wire, options: WriteOptions, user: User, said: Sequence[str]) -> Response:
         if isinstance(obj, core_v1.Binding):
             return await self._bind(target.namespace, obj.metadata.name, obj, options, user)
-        return Response(201, codec.encode(self._reviews.answer(obj, user, target.namespace)))
+        own_review(target.kind, obj, options.field_manager, self._now())
+        answered = self._reviews.answer(obj, user, target.namespace)
+        return Response(201, codec.encode(answered), headers=warning_headers(said))
 
     async def update(self, request: Request, target: Target, user: User) -> Response:
         """Replace an object, or its status or scale."""

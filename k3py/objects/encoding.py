@@ -10,7 +10,7 @@ import msgspec
 
 from k3py.model.codec import fields_of
 from k3py.model.errors import RequestTooLarge
-from k3py.model.generated import batch_v1, core_v1
+from k3py.model.generated import batch_v1, core_v1, discovery_v1, rbac_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.store.records import Encoded
@@ -21,6 +21,15 @@ OBJECT_BYTES_MAX: Final = 3 << 19
 # Sorted map keys, as Go writes them, so that equal objects have equal bytes.
 _encoder = msgspec.json.Encoder(order="deterministic")
 encode = _encoder.encode
+
+
+# Lists that are written even when they are empty, which then read null: so Kubernetes gives them back from its store.
+# Within a string the quotes would be escaped, and nothing else in these kinds has such a member.
+_ALWAYS_WRITTEN: Final[dict[type[Wire], tuple[bytes, ...]]] = {
+    discovery_v1.EndpointSlice: (b'"endpoints":', b'"ports":'),
+    rbac_v1.ClusterRole: (b'"rules":',),
+    rbac_v1.Role: (b'"rules":',),
+}
 
 
 def encoded(kind: Kind, obj: Any, revision: int) -> Encoded:
@@ -41,6 +50,8 @@ def encode_bounded(obj: Wire) -> bytes:
         RequestTooLarge: it has more than ``OBJECT_BYTES_MAX`` bytes.
     """
     raw = _encoder.encode(obj)
+    for member in _ALWAYS_WRITTEN.get(type(obj), ()):
+        raw = raw.replace(member + b"[]", member + b"null")
     if len(raw) > OBJECT_BYTES_MAX:
         raise RequestTooLarge(f"Request entity too large: limit is {OBJECT_BYTES_MAX}")
     return raw

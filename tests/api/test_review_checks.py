@@ -26,7 +26,7 @@ PODS = {"verb": "get", "resource": "pods", "namespace": "default"}
         (
             SUBJECT,
             {"metadata": {"name": "x"}, "spec": {"resourceAttributes": PODS, "user": "a"}},
-            ['metadata: Invalid value: {"name":"x"}: must be empty'],
+            ['metadata: Invalid value: {"name":"x",'],
         ),
         (
             LOCAL,
@@ -94,6 +94,8 @@ def test_a_review_is_about_whom_it_names() -> None:
                 body = {"spec": {"user": "jane", "groups": groups, "resourceAttributes": PODS}}
                 status, answer = await world.json("POST", path, body)
                 assert (status, answer["status"]) == (201, {"allowed": allowed})
+                [owned] = answer["metadata"].pop("managedFields")
+                assert set(owned["fieldsV1"]) == {"f:spec"}
                 assert answer["metadata"] == ({"namespace": "default"} if path == LOCAL else {})
 
     run(story)

@@ -74,3 +74,19 @@ def test_a_signing_request_from_its_birth_to_its_certificate():
             await jane.patch("CertificateSigningRequest", "r:1", signed, subresource="status")
 
     run(story, clock)
+
+
+def test_lists_that_are_always_there_read_null_when_they_are_empty():
+    async def story(objects):
+        plain = Plain(objects)
+        name = {"name": "a", "annotations": {"x": '"rules":[] "ports":[]'}}
+        made = await plain.create("EndpointSlice", metadata=name, addressType="IPv4", endpoints=[])
+        assert (made["endpoints"], made["ports"]) == (None, None)
+        assert made["metadata"]["annotations"] == name["annotations"]
+        assert (await plain.create("Role", metadata=name))["rules"] is None
+        changed = await plain.patch("Role", "a", {"metadata": {"labels": {"a": "b"}}})
+        assert changed["rules"] is None
+        rules = [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]
+        assert (await plain.patch("Role", "a", {"rules": rules}))["rules"] == rules
+
+    run(story)

@@ -11,7 +11,17 @@ from k3py.api.columns.described import meaning
 from k3py.model.generated import certificates_v1, rbac_v1
 from k3py.model.struct import Wire
 
+# Two columns are still described as the fields were in the API's first version.
 _LATER_WORDS: Final = " This field is immutable."
+_SIGNER: Final = """\
+Requested signer for the request. It is a qualified name in the form: `scope-hostname.io/name`. \
+If empty, it will be defaulted:
+ 1. If it's a kubelet client certificate, it is assigned
+    "kubernetes.io/kube-apiserver-client-kubelet".
+ 2. If it's a kubelet serving certificate, it is assigned
+    "kubernetes.io/kubelet-serving".
+ 3. Otherwise, it is assigned "kubernetes.io/legacy-unknown".
+Distribution of trust for signers happens out of band. You can select on this field using `spec.signerName`."""
 
 
 def _role(role: rbac_v1.Role | rbac_v1.ClusterRole, now: float) -> list[Any]:
@@ -78,7 +88,7 @@ SIGNING_REQUESTS = Columns(
     (
         NAME,
         AGE,
-        Column("SignerName", description=meaning(certificates_v1.CertificateSigningRequestSpec, "signerName")),
+        Column("SignerName", description=_SIGNER),
         Column("Requestor", description="Base64-encoded PKCS#10 CSR data"),
         Column(
             "RequestedDuration",

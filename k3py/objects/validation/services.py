@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from typing import Final
 
+import msgspec
+
 from k3py.model import names
 from k3py.model.generated import core_v1
 from k3py.objects.fields import Errors
@@ -22,6 +24,17 @@ HINTS_ANNOTATION: Final = "service.kubernetes.io/topology-aware-hints"
 TOPOLOGY_ANNOTATION: Final = "service.kubernetes.io/topology-mode"
 _BALANCER_ONLY: Final = "may only be used when `type` is 'LoadBalancer'"
 _ONCE: Final = "may not change once set"
+
+
+class _ShownPort(msgspec.Struct, rename="pascal"):
+    """What two ports have in common, as Kubernetes prints it."""
+
+    name: str = ""
+    protocol: str = ""
+    app_protocol: str | None = None
+    port: int = 0
+    target_port: int = 0
+    node_port: int = 0
 
 
 def service(obj: core_v1.Service, wrong: Errors) -> None:
@@ -200,9 +213,7 @@ def _unique_ports(spec: core_v1.ServiceSpec, wrong: Errors) -> None:
     pairs: set[tuple[str, int]] = set()
     for index, port in enumerate(spec.ports):
         if (port.protocol, port.port) in pairs:
-            shown = {"Name": "", "Protocol": port.protocol, "AppProtocol": None, "Port": port.port,
-                     "TargetPort": 0, "NodePort": 0}  # fmt: skip
-            wrong.duplicate(f"spec.ports[{index}]", shown)
+            wrong.duplicate(f"spec.ports[{index}]", _ShownPort(protocol=port.protocol, port=port.port))
         pairs.add((port.protocol, port.port))
 
 
