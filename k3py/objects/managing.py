@@ -45,6 +45,8 @@ def own_update(kind: Kind, live: bytes, new: Any, subresource: str, author: Auth
     if entries is None:
         before = msgspec.json.decode(live)
         after = msgspec.to_builtins(new)
+        # A list that is written as null while it is empty is the same list still.
+        after.update({member: None for member, value in before.items() if value is None and after.get(member) == []})
         entries = updated(target_of(kind, subresource), before, after, manager=author.manager, now=author.now)
     return typed_entries(entries)
 

@@ -83,6 +83,7 @@ def test_lists_that_are_always_there_read_null_when_they_are_empty():
         made = await plain.create("EndpointSlice", metadata=name, addressType="IPv4", endpoints=[])
         assert (made["endpoints"], made["ports"]) == (None, None)
         assert made["metadata"]["annotations"] == name["annotations"]
+        assert await plain.update("EndpointSlice", made) == made
         assert (await plain.create("Role", metadata=name))["rules"] is None
         changed = await plain.patch("Role", "a", {"metadata": {"labels": {"a": "b"}}})
         assert changed["rules"] is None
