@@ -12,6 +12,7 @@ import yaml
 from k3py.api import paging
 from k3py.api.columns import table
 from k3py.api.http.messages import Request, Response
+from k3py.api.http.parts import Parts
 from k3py.api.list_options import ListOptions, check_list, is_exact, list_options, parse_revision, too_large
 from k3py.api.negotiation import Form, Wanted, wanted
 from k3py.api.parameters import first
@@ -65,7 +66,7 @@ class Reader:
         form = wanted(request, collection=True)
         kind = target.kind
         if not request.query and form.form is Form.OBJECT and not form.yaml:
-            return Response(200, self._whole(target))
+            return self._whole(target)
         metadata, records = self.page(request, target)
         return render_list(kind, records, metadata, form, self._now())
 
@@ -128,19 +129,10 @@ class Reader:
         if revision > self._store.revision:
             raise too_large(revision, self._store.revision)
 
-    def _whole(self, target: Target) -> bytes:
-        """The plain list of everything. Its items are joined once per change of the collection."""
-        kind = target.kind
-        listing = self._store.list(collection_name(kind), target.namespace or None)
-        if listing.cached is None:
-            listing.cached = _items(kind, listing)
-        items: bytes = listing.cached
-        return b'{"kind":"%bList","apiVersion":"%b","metadata":{"resourceVersion":"%d"},"items":[%b]}' % (
-            kind.name.encode(),
-            kind.api_version.encode(),
-            self._store.revision,
-            items,
-        )
+    def _whole(self, target: Target) -> Response:
+        """The plain list of everything."""
+        listing = self._store.list(collection_name(target.kind), target.namespace or None)
+        return Response(parts=_list_of(target.kind, b'{"resourceVersion":"%d"}' % self._store.revision, listing))
 
 
 def one_of(target: Target, fields: FieldSelector | None) -> str | None:
@@ -150,11 +142,12 @@ def one_of(target: Target, fields: FieldSelector | None) -> str | None:
     return fields.exact_name()
 
 
-def _items(kind: Kind, records: Sequence[Record]) -> bytes:
-    """The objects of a list, separated by commas. They do not repeat the kind and version that the list names."""
-    head = b'{"kind":"%b","apiVersion":"%b",' % (kind.name.encode(), kind.api_version.encode())
-    skipped = len(head)
-    return b",".join([b"{" + raw[skipped:] if raw.startswith(head) else raw for raw in [each.raw for each in records]])
+def _list_of(kind: Kind, metadata: bytes, records: Sequence[Record]) -> Parts:
+    """A plain list. Its items do not repeat the kind and version that it names."""
+    name, version = kind.name.encode(), kind.api_version.encode()
+    head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (name, version, metadata)
+    same = b'"kind":"%b","apiVersion":"%b",' % (name, version)
+    return Parts(head, [record.raw for record in records], b"]}", omitted=same)
 
 
 def render_list(
@@ -174,26 +167,24 @@ def render_list(
     head = msgspec.json.encode(metadata)
     if form.form is Form.TABLE:
         rows = table.of_records(kind, records, now, form.included, form.version)
-        body = table.table(kind, rows, metadata, version=form.version)
-    elif form.form is Form.PARTIAL_LIST:
-        items = b",".join([table.partial_metadata(record.raw, form.version) for record in records])
-        shown = b"[%b]" % items if items else b"null"
-        body = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/%b","metadata":%b,"items":%b}' % (
-            form.version.encode(),
-            head,
-            shown,
-        )
-    elif form.form is Form.PARTIAL:
+        return respond(200, table.table(kind, rows, metadata, version=form.version), form, headers)
+    if form.form is Form.PARTIAL:
         said = "you requested PartialObjectMetadata, but the requested object is a list"
         raise NotAcceptable(f"{said} (*{_package(kind)}.{kind.name}List)")
+    if form.form is Form.PARTIAL_LIST:
+        parts = _metadata_of(head, records, form.version)
     else:
-        body = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[%b]}' % (
-            kind.name.encode(),
-            kind.api_version.encode(),
-            head,
-            _items(kind, records),
-        )
-    return respond(200, body, form, headers)
+        parts = _list_of(kind, head, records)
+    return respond(200, bytes(parts), form, headers) if form.yaml else Response(parts=parts, headers=headers)
+
+
+def _metadata_of(metadata: bytes, records: Sequence[Record], version: str) -> Parts:
+    """A list of metadata only; kube-apiserver says ``null`` when there is none."""
+    head = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/%b","metadata":%b,"items":'
+    start = head % (version.encode(), metadata)
+    if not records:
+        return Parts(start + b"null}", (), b"")
+    return Parts(start + b"[", [table.partial_metadata(record.raw, version) for record in records], b"]}")
 
 
 def answer(

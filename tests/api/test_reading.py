@@ -291,6 +291,6 @@ def test_a_list_follows_every_write() -> None:
             await world.json("POST", CONFIG_MAPS, config_map(f"c{index}"))
             answer = await world.ask("GET", CONFIG_MAPS)
             assert isinstance(answer, Response)
-            assert len(orjson.loads(answer.body)["items"]) == index + 1
+            assert len(orjson.loads(bytes(answer.content))["items"]) == index + 1
 
     run(story)

@@ -129,7 +129,7 @@ class World:
         """Status and decoded body."""
         answer = await self.ask(method, path, body, **more)
         assert isinstance(answer, Response), answer
-        return answer.status, orjson.loads(answer.body)
+        return answer.status, orjson.loads(bytes(answer.content))
 
     def forget(self, collection: str) -> None:
         """Make the store keep no change of a collection, as if newer ones had pushed them out."""

@@ -9,30 +9,41 @@ SEPARATOR = b","
 
 
 class Parts:
-    """``head``, then ``items`` with commas between them, then ``tail``."""
+    """``head``, then ``items`` with commas between them, then ``tail``.
 
-    __slots__ = ("_head", "_items", "_size", "_tail")
+    ``omitted``: what most items begin with after their first byte, and what is left out of those.
+    """
 
-    def __init__(self, head: bytes, items: Sequence[bytes], tail: bytes) -> None:
+    __slots__ = ("_head", "_items", "_omitted", "_size", "_tail")
+
+    def __init__(self, head: bytes, items: Sequence[bytes], tail: bytes, omitted: bytes = b"") -> None:
         self._head = head
         self._items = items
         self._tail = tail
+        self._omitted = omitted
         self._size = len(head) + len(tail) + sum(map(len, items)) + max(0, len(items) - 1) * len(SEPARATOR)
+        if omitted:
+            self._size -= len(omitted) * sum([each.startswith(omitted, 1) for each in items])
 
     def __len__(self) -> int:
         """Bytes of the whole."""
         return self._size
 
     def __bytes__(self) -> bytes:
-        return b"%b%b%b" % (self._head, SEPARATOR.join(self._items), self._tail)
+        return b"%b%b%b" % (self._head, SEPARATOR.join(map(self._sent, self._items)), self._tail)
+
+    def _sent(self, item: bytes) -> bytes:
+        if self._omitted and item.startswith(self._omitted, 1):
+            return item[:1] + item[1 + len(self._omitted) :]
+        return item
 
     def slices(self, size: int) -> Iterator[bytes]:
         """The body in slices of ``size`` bytes or a little more: an item is not cut."""
         pieces, gathered = [self._head], len(self._head)
         last = len(self._items) - 1
         for index, item in enumerate(self._items):
-            pieces.append(item)
-            gathered += len(item) + 1
+            pieces.append(self._sent(item))
+            gathered += len(pieces[-1]) + 1
             if index != last:
                 pieces.append(SEPARATOR)
             if gathered >= size:

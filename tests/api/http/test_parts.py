@@ -19,6 +19,17 @@ def test_the_slices_are_the_body_and_none_is_longer_than_asked_but_for_its_last_
     assert all(len(each) < max(size, len(head) + 1) + longest + len(tail) + 2 for each in slices)
 
 
+ITEMS = st.lists(st.sampled_from([b"{abc", b"{ab", b"{xabc", b"{abcabcd", b"", b"{"]), max_size=20)
+
+
+@given(ITEMS, st.integers(1, 99))
+def test_what_items_begin_with_is_left_out(items: list[bytes], size: int) -> None:
+    parts = Parts(b"[", items, b"]", omitted=b"abc")
+    wanted = [b"{" + item[4:] if item.startswith(b"{abc") else item for item in items]
+    assert b"".join(slices_of(parts, size)) == bytes(parts) == b"[" + b",".join(wanted) + b"]"
+    assert len(parts) == len(bytes(parts))
+
+
 @given(st.binary(max_size=99), st.integers(1, 99))
 def test_one_piece_is_cut(body: bytes, size: int) -> None:
     slices = list(slices_of(body, size))
