@@ -141,7 +141,9 @@ class Server:
         def may_use(user: User, vpc: str) -> bool:
             return authorizer.allows(user, Attributes(vpc_v1.USE_VERB, vpc_v1.GROUP, "vpcs", name=vpc))
 
-        ranges = decided_ranges(store, ServiceRanges(IPv4Network(self._settings.service_cidr)))
+        # Without pod networks nobody would answer at a second address.
+        wanted = ServiceRanges(IPv4Network(self._settings.service_cidr), dual_stack=not self._settings.api_only)
+        ranges = decided_ranges(store, wanted)
         return Objects(store, self._clock, self._source, ranges, may_use)
 
     def _listen(
