@@ -41,6 +41,8 @@ class Exchange:
         self._head_complete = False
         self._ended = False
         self._parser = httptools.HttpResponseParser(self)
+        # Small programs end lines so, and Go's clients read it. A connection carries one answer: none can be hidden.
+        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_data_after_close=True)
         self.status = 0
         self.fields: Fields = []
         self.rest = b""

@@ -122,6 +122,7 @@ def test_head_has_no_body_and_waits_for_none() -> None:
 ANSWERS = [
     ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n", 200, b"abc"),
     ("HTTP/1.0 200 OK\r\n\r\nuntil the end", 200, b"until the end"),
+    ("HTTP/1.0 200 OK\r\nX: y\nContent-Type: text/plain\n\nbare", 200, b"bare"),
     ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno",
      404, b"no"),
     ("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", 500, b""),

@@ -1,0 +1,108 @@
+"""``kubectl debug`` and the ``proxy`` subresource, with real containers and clients."""
+
+import hashlib
+import json
+
+import httpx
+import pytest
+
+from tests.e2e.cluster import BUSYBOX, FOREVER, Cluster, Object, is_ready, is_running, pod, until
+
+RELEASES = ["1.29", "1.37"]
+BIG_BYTES = 5_000_000
+PORT = 8080
+PAGE = '<a href="/other">other</a>'
+# A web server with a page, a large file, and a program that tells what it is asked.
+SERVER = f"""mkdir -p /w/cgi-bin
+echo '{PAGE}' > /w/index.html
+head -c {BIG_BYTES} /dev/urandom > /w/big
+printf '#!/bin/sh\\necho Content-Type: text/plain\\necho\\necho $REQUEST_METHOD $QUERY_STRING $HTTP_X_FORWARDED_URI\\ncat\\n' > /w/cgi-bin/tell
+chmod +x /w/cgi-bin/tell
+exec httpd -f -p {PORT} -h /w
+"""  # noqa: E501
+
+
+@pytest.fixture
+def web(shared_cluster: Cluster, namespace: str) -> str:
+    """A pod that serves, and a Service before it; where both are proxied."""
+    cluster = shared_cluster
+    made = pod(
+        namespace, "web", SERVER, hostNetwork=False, ports=[{"containerPort": PORT}],
+        readinessProbe={"httpGet": {"path": "/", "port": PORT}, "periodSeconds": 1},
+    )  # fmt: skip
+    made["metadata"]["labels"] = {"app": "web"}
+    ports = [{"name": "http", "port": 80, "targetPort": PORT}]
+    service: Object = {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": namespace},
+        "spec": {"selector": {"app": "web"}, "ports": ports},
+    }  # fmt: skip
+    cluster.apply(made, service)
+    cluster.until_pod(namespace, "web", is_ready, "pod web is up")
+    return f"/api/v1/namespaces/{namespace}"
+
+
+def test_pods_and_services_are_reached_through_the_api(shared_cluster: Cluster, web: str) -> None:
+    cluster = shared_cluster
+    for place in ("pods/web", f"pods/web:{PORT}", f"pods/http:web:{PORT}"):
+        page = cluster.kubectl("get", "--raw", f"{web}/{place}/proxy/")
+        assert page.strip() == PAGE.replace("/other", f"{web}/{place}/proxy/other")
+    api = cluster.api
+
+    def service() -> httpx.Response | None:
+        answer = api.get(f"{web}/services/web:80/proxy/index.html")
+        return answer if answer.status_code == 200 else None
+
+    assert "/services/web:80/proxy/other" in until(service, "the service has its endpoint").text
+    assert cluster.kubectl("get", "--raw", f"{web}/services/http:web:http/proxy/").startswith("<a href=")
+    told = api.post(f"{web}/services/web:80/proxy/cgi-bin/tell?a=b%20c", content=b"the body")
+    assert told.text == f"POST a=b%20c {web}/services/web:80/proxy/cgi-bin/tell\nthe body"
+
+
+def test_large_answers_heads_and_redirects(shared_cluster: Cluster, namespace: str, web: str) -> None:
+    api, proxied = shared_cluster.api, f"{web}/pods/web/proxy"
+    big = api.get(f"{proxied}/big")
+    expected = shared_cluster.kubectl("-n", namespace, "exec", "web", "--", "md5sum", "/w/big").split()[0]
+    assert (len(big.content), hashlib.md5(big.content).hexdigest()) == (BIG_BYTES, expected)
+    head = api.head(f"{proxied}/big")
+    assert (head.status_code, head.headers["content-length"]) == (200, str(BIG_BYTES))
+    root = api.get(proxied, follow_redirects=False)
+    assert (root.status_code, root.headers["location"]) == (301, f"{proxied}/")
+
+
+def test_nobody_there_is_503(shared_cluster: Cluster, web: str) -> None:
+    answer = shared_cluster.api.get(f"{web}/pods/web:81/proxy/x")
+    assert (answer.status_code, answer.json()["reason"]) == (503, "ServiceUnavailable")
+    assert answer.json()["message"].endswith(":81: connect: connection refused")
+    missing = shared_cluster.kubectl("get", "--raw", f"{web}/services/web:90/proxy/", code=1)
+    assert 'no service port 90 found for service "web"' in missing.errors
+
+
+def test_a_nodes_statistics(shared_cluster: Cluster) -> None:
+    node = f"/api/v1/nodes/{shared_cluster.node}/proxy"
+    summary = json.loads(shared_cluster.kubectl("get", "--raw", f"{node}/stats/summary"))
+    assert summary["node"]["nodeName"] == shared_cluster.node
+    metrics = shared_cluster.kubectl("get", "--raw", f"{node}/metrics/resource")
+    assert "node_memory_working_set_bytes" in metrics
+    assert shared_cluster.kubectl("get", "--raw", f"{node}/healthz") == "ok"
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_node_is_debugged_with_its_root(shared_cluster: Cluster, namespace: str, release: str) -> None:
+    said = shared_cluster.kubectl(
+        "-n", namespace, "debug", f"node/{shared_cluster.node}", "-i", f"--image={BUSYBOX}", "--", "sh",
+        stdin=b"ls /host/etc/hostname; ls -d /proc/1/root; exit 0\n", release=release,
+    )  # fmt: skip
+    assert "/host/etc/hostname" in said
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_copy_of_a_pod_is_debugged(shared_cluster: Cluster, namespace: str, release: str) -> None:
+    cluster = shared_cluster
+    cluster.apply(pod(namespace, "web", FOREVER))
+    cluster.until_pod(namespace, "web", is_running, "pod web is up")
+    cluster.kubectl(
+        "-n", namespace, "debug", "web", f"--image={BUSYBOX}", "--copy-to=copy", "--share-processes", "-c", "debugger",
+        "--", "sh", "-c", "until ps | grep -q '[w]hile'; do sleep 0.1; done; echo seen; sleep 1000", release=release,
+    )  # fmt: skip
+    cluster.until_pod(namespace, "copy", is_running, "pod copy is up")
+    until(lambda: "seen" in cluster.kubectl("-n", namespace, "logs", "copy", "-c", "debugger"), "what the copy sees")
