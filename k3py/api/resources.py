@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from k3py.api.authorization import Authorizer
 from k3py.api.http.messages import Answer, Request
 from k3py.api.metrics import Metrics, NodeFigures
+from k3py.api.pod_subresources import PodSubresources
 from k3py.api.pods import NodeStreams, PodStreams
 from k3py.api.reading import Reader
 from k3py.api.reverse_proxy.proxy import Proxy
@@ -20,6 +21,7 @@ from k3py.api.writing import Writer
 from k3py.model import metrics
 from k3py.model.errors import Details, MethodNotAllowed
 from k3py.model.user import User
+from k3py.objects.evicting import Evictions
 from k3py.objects.service import Objects
 
 Handled = Answer | Awaitable[Answer]
@@ -43,8 +45,10 @@ class Resources:
         figures = NodeFigures(nodes)
         self._metrics = _metrics(Metrics(objects, figures))
         proxy = Proxy(objects, nodes, figures, source)
+        pods = PodSubresources(Evictions(objects))
         self._subresources = {
             **_subresources(reader, writer, PodStreams(objects, nodes), tokens),
+            ("eviction", "create"): pods.evict,
             **{("proxy", verb): lambda request, target, user: proxy.answer(request, target) for verb in PROXY_VERBS},
         }
 
@@ -97,6 +101,12 @@ def _subresources(
         ("approval", "update"): writer.update,
         ("approval", "patch"): writer.patch,
         ("finalize", "update"): writer.update,
+        ("ephemeralcontainers", "get"): lambda request, target, user: reader.get(request, target),
+        ("ephemeralcontainers", "update"): writer.update,
+        ("ephemeralcontainers", "patch"): writer.patch,
+        ("resize", "get"): lambda request, target, user: reader.get(request, target),
+        ("resize", "update"): writer.update,
+        ("resize", "patch"): writer.patch,
         ("scale", "get"): lambda request, target, user: writer.get_scale(request, target),
         ("scale", "update"): writer.update,
         ("scale", "patch"): writer.patch,

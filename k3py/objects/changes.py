@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from k3py.base.clock import rfc3339
 from k3py.base.ids import new_uid
@@ -151,7 +151,8 @@ def update(
         namespace_finalize(new, wrong)
     else:
         rules.check(new, wrong)
-        rules.check_update(new, old, wrong)
+        part = rules.parts.get(subresource)
+        (rules.check_update if part is None else part.check)(new, old, wrong)
         if not wrong:
             admission.allocate(new, old, wrong)
     _refuse(kind, current.name, wrong)
@@ -200,7 +201,16 @@ def _keep_other_half(kind: Kind, rules: Rules, new: Any, old: Any, subresource: 
         return
     if "status" in kind.subresources:
         new.status = old.status
-    rules.prepare_update(new, old)
+    part = rules.parts.get(subresource)
+    if part is None:
+        rules.prepare_update(new, old)
+        return
+    for name in _WRITTEN_BY_THE_MAIN_RESOURCE:
+        setattr(new.metadata, name, getattr(old.metadata, name))
+    part.prepare(new, old)
+
+
+_WRITTEN_BY_THE_MAIN_RESOURCE: Final = ("labels", "annotations", "finalizers", "owner_references")
 
 
 def is_finished(obj: Any) -> bool:

@@ -4,8 +4,8 @@ Everything that no entry says otherwise is as for most kinds: the name is a DNS-
 through its subresource only, and a change of ``spec`` moves ``metadata.generation`` where the registry says so.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from k3py.model import names
@@ -25,6 +25,19 @@ def no_warnings(_: Any) -> list[str]:
 def spec_changed(new: Any, old: Any) -> bool:
     """Whether ``metadata.generation`` moves: for most kinds, when ``spec`` changes."""
     return bool(new.spec != old.spec)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A subresource that writes a part of an object, as ``pods/resize`` does.
+
+    Attributes:
+        prepare: (new, old): takes back everything that is not this part, beside status and metadata.
+        check: (new, old, errors): what this part may not become; said after the checks of the object.
+    """
+
+    prepare: Callable[[Any, Any], None]
+    check: Callable[[Any, Any, Errors], None] = nothing
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,7 @@ class Rules:
         returns_deleted: a deletion answers with the object, not with a ``Status``.
         warn: what the user should hear although it is no error.
         warn_update: (new, old): the same of a change; when it is not given, ``warn`` speaks of changes too.
+        parts: subresources that write a part of the object, by name.
     """
 
     default: Callable[[Any], None] = nothing
@@ -66,6 +80,7 @@ class Rules:
     returns_deleted: bool = False
     warn: Callable[[Any], list[str]] = no_warnings
     warn_update: Callable[[Any, Any], list[str]] | None = None
+    parts: Mapping[str, Part] = field(default_factory=dict)
 
     def warnings_of_change(self, new: Any, old: Any) -> list[str]:
         """What the user should hear of an update of the main resource."""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from k3py.model import codec
 from k3py.model.generated import core_v1, meta_v1
 from k3py.objects.defaults.amounts import rounded
 from k3py.objects.defaults.storage import claim_spec
@@ -100,6 +101,13 @@ def keep_status_values(new: core_v1.Pod, old: core_v1.Pod) -> None:
         known = generations.get(condition.type)
         generation = known.pop(0) if known else 0
         condition.observed_generation = condition.observed_generation or generation
+
+
+def keep_all_but_ephemeral_containers(new: core_v1.Pod, old: core_v1.Pod) -> None:
+    """The new pod is the old one with the new ephemeral containers."""
+    found = new.spec.ephemeral_containers
+    new.spec = codec.decode(core_v1.PodSpec, codec.encode(old.spec))
+    new.spec.ephemeral_containers = found
 
 
 def pod_spec(spec: core_v1.PodSpec) -> None:

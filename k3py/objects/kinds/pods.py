@@ -6,8 +6,8 @@ from typing import Final
 from k3py.model.generated import core_v1
 from k3py.model.struct import Wire
 from k3py.objects.defaults import pods as pod_defaults
-from k3py.objects.rules import Rules
-from k3py.objects.validation import pod_status, pod_updates, pods
+from k3py.objects.rules import Part, Rules
+from k3py.objects.validation import pod_resize, pod_status, pod_updates, pods
 
 RULES: Final[Mapping[type[Wire], Rules]] = {
     core_v1.Pod: Rules(
@@ -21,5 +21,9 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         returns_deleted=True,
         warn=pods.warnings,
         warn_update=lambda new, old: [],
+        parts={
+            "ephemeralcontainers": Part(pod_defaults.keep_all_but_ephemeral_containers, pod_updates.ephemeral_update),
+            "resize": Part(pod_resize.keep_all_but_resources, pod_resize.resize),
+        },
     ),
 }
