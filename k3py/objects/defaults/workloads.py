@@ -8,6 +8,7 @@ from typing import Final
 
 from k3py.model.generated import apps_v1
 from k3py.objects.defaults.pods import pod_spec
+from k3py.objects.defaults.storage import claim as claim_defaults
 
 SURGE: Final = "25%"
 HISTORY: Final = 10
@@ -69,8 +70,7 @@ def stateful_set(obj: apps_v1.StatefulSet) -> None:
         spec.revision_history_limit = HISTORY
     for claim in spec.volume_claim_templates:
         claim.api_version, claim.kind = "v1", "PersistentVolumeClaim"
-        claim.status.phase = claim.status.phase or "Pending"
-        claim.spec.volume_mode = "Filesystem" if claim.spec.volume_mode is None else claim.spec.volume_mode
+        claim_defaults(claim)
     pod_spec(spec.template.spec)
 
 

@@ -7,6 +7,7 @@ import msgspec
 from k3py.model import codec, names
 from k3py.model.generated import apps_v1, core_v1
 from k3py.objects.fields import Errors
+from k3py.objects.validation.claims import claim_spec, claim_spec_warnings
 from k3py.objects.validation.go_names import go_names
 from k3py.objects.validation.percentages import amount, at_most_all, count_or_percent
 from k3py.objects.validation.templates import (
@@ -65,6 +66,8 @@ def stateful_set(obj: apps_v1.StatefulSet, wrong: Errors) -> None:
 
 def new_stateful_set(obj: apps_v1.StatefulSet, wrong: Errors) -> None:
     """What was allowed once, and is no more: objects that have it keep it."""
+    for index, claim in enumerate(obj.spec.volume_claim_templates):
+        claim_spec(claim.spec, f"spec.volumeClaimTemplates[{index}].spec", wrong)
     if obj.spec.service_name:
         said = names.dns_1123_label(obj.spec.service_name)
         wrong.each_invalid("spec.serviceName", obj.spec.service_name, said)
@@ -102,13 +105,23 @@ def stateful_set_status(new: apps_v1.StatefulSet, old: apps_v1.StatefulSet, wron
 
 def warnings(obj: apps_v1.StatefulSet) -> list[str]:
     """What the user should hear of a new StatefulSet."""
-    return warnings_of(obj.spec.template, "spec.template") + _history_warnings(obj)
+    said = warnings_of(obj.spec.template, "spec.template") + _claim_warnings(obj, "")
+    return said + _history_warnings(obj)
 
 
 def update_warnings(new: apps_v1.StatefulSet, old: apps_v1.StatefulSet) -> list[str]:
     """What the user should hear of a change."""
     changed = new.metadata.generation != old.metadata.generation
-    return (warnings_of(new.spec.template, "spec.template") if changed else []) + _history_warnings(new)
+    said = warnings_of(new.spec.template, "spec.template") if changed else []
+    return said + _claim_warnings(new, ".Spec") + _history_warnings(new)
+
+
+def _claim_warnings(obj: apps_v1.StatefulSet, suffix: str) -> list[str]:
+    """Kubernetes calls the place of a claim otherwise when it was changed: ``suffix``."""
+    said: list[str] = []
+    for index, claim in enumerate(obj.spec.volume_claim_templates):
+        said += claim_spec_warnings(claim.spec, f"spec.volumeClaimTemplates[{index}]{suffix}")
+    return said
 
 
 def _history_warnings(obj: apps_v1.StatefulSet) -> list[str]:

@@ -10,6 +10,7 @@ from k3py.model.generated import core_v1, meta_v1
 from k3py.model.selectors import Selector, from_struct
 from k3py.objects.fields import Errors
 from k3py.objects.meta import check_annotations, check_labels
+from k3py.objects.validation import pod_annotations
 from k3py.objects.validation.pods import pod_spec, template_warnings
 from k3py.objects.validation.scheduling import label_selector
 
@@ -21,6 +22,7 @@ def pod_template(template: core_v1.PodTemplateSpec, path: str, wrong: Errors) ->
     check_labels(f"{path}.labels", template.metadata.labels, wrong)
     check_annotations(f"{path}.annotations", template.metadata.annotations, wrong)
     pod_spec(template.spec, template.metadata, f"{path}.spec", wrong)
+    pod_annotations.match_fields(template.metadata.annotations, template.spec, f"{path}.spec", wrong)
     if template.spec.ephemeral_containers:
         wrong.forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")
 
@@ -69,7 +71,7 @@ def labels_match(selector: Selector, template: core_v1.PodTemplateSpec, path: st
 
 def warnings_of(template: core_v1.PodTemplateSpec, path: str) -> list[str]:
     """What the user should hear of a template."""
-    return template_warnings(template.spec, f"{path}.spec")
+    return template_warnings(template.spec, f"{path}.spec", template.metadata)
 
 
 def name_warnings(name: str) -> list[str]:
