@@ -27,7 +27,6 @@ LIMITS = Limits(
     batch_writes=4,
     batch_seconds_max=3.0,
     snapshots=4,
-    snapshot_seconds=5.0,
     expiry_batch=3,
 )
 

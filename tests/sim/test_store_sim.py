@@ -134,6 +134,11 @@ def test_it_finds_a_store_that_goes_on_after_an_unknown_outcome() -> None:
     assert "is not durable" in finds(log_type=Careless)
 
 
+def says_that_a_change_is_missing(found: str) -> bool:
+    """A watcher misses it, or a list of an earlier revision, which is made with the ring, is wrong."""
+    return "there was" in found or "has changed between its pages" in found
+
+
 def test_it_finds_a_ring_that_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ring, "since", lambda self, revision: [c for c in self._changes if c.revision >= revision])
     assert "again" in finds()
@@ -142,7 +147,7 @@ def test_it_finds_a_ring_that_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_finds_a_ring_that_skips(monkeypatch: pytest.MonkeyPatch) -> None:
     good = Ring.since
     monkeypatch.setattr(Ring, "since", lambda self, revision: good(self, revision)[1:])
-    assert "there was" in finds()
+    assert says_that_a_change_is_missing(finds())
 
 
 def test_it_finds_a_ring_whose_floor_is_off_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +160,7 @@ def test_it_finds_a_ring_whose_floor_is_off_by_one(monkeypatch: pytest.MonkeyPat
 
     good = Ring.append
     monkeypatch.setattr(Ring, "append", append)
-    assert "there was" in finds()
+    assert says_that_a_change_is_missing(finds())
 
 
 def test_it_finds_refusals_because_of_writes_that_a_crash_erases(monkeypatch: pytest.MonkeyPatch) -> None:
