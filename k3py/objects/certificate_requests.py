@@ -29,9 +29,16 @@ def check_subject(kind: Kind, obj: Request) -> None:
     """Nobody becomes a master by a client certificate.
 
     Raises:
-        Forbidden: the subject is in the group ``system:masters``.
+        Forbidden: the subject is in the group ``system:masters``, or cannot be read.
     """
-    if obj.spec.signer_name == CLIENT_SIGNER and MASTERS in organizations(obj.spec.request):
+    if obj.spec.signer_name != CLIENT_SIGNER:
+        return
+    try:
+        groups = organizations(obj.spec.request)
+    except ValueError as error:
+        why = f"failed to parse CSR: {error}"
+        raise forbidden(kind.plural, kind.group, obj.metadata.name, why) from error
+    if MASTERS in groups:
         why = f"use of {CLIENT_SIGNER} signer with {MASTERS} group is not allowed"
         raise forbidden(kind.plural, kind.group, obj.metadata.name, why)
 

@@ -3,6 +3,9 @@
 import base64
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
 
 from k3py.model.errors import Forbidden, Invalid
 from k3py.model.user import User
@@ -89,5 +92,19 @@ def test_lists_that_are_always_there_read_null_when_they_are_empty():
         assert changed["rules"] is None
         rules = [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods"]}]
         assert (await plain.patch("Role", "a", {"rules": rules}))["rules"] == rules
+
+    run(story)
+
+
+def test_nobody_becomes_a_master_by_a_certificate():
+    async def story(objects):
+        subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "system:masters")])
+        made = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(new_key(), hashes.SHA256())
+        raw = base64.b64encode(made.public_bytes(serialization.Encoding.PEM)).decode()
+        spec = {"request": raw, "signerName": "kubernetes.io/kube-apiserver-client", "usages": ["client auth"]}
+        with pytest.raises(Forbidden, match="signer with system:masters group is not allowed"):
+            await Plain(objects).create("CertificateSigningRequest", metadata={"name": "a"}, spec=spec)
+        other = {**spec, "signerName": "a.b/c"}
+        await Plain(objects).create("CertificateSigningRequest", metadata={"name": "a"}, spec=other)
 
     run(story)

@@ -27,6 +27,9 @@ DENIED: Final = "Denied"
 FAILED: Final = "Failed"
 _SIGNER_LENGTH_MAX: Final = names.SUBDOMAIN_LENGTH_MAX * 2 + names.LABEL_LENGTH_MAX + 2
 _CONDITIONS: Final = "status.conditions"
+_SYNTAX: Final = "asn1: syntax error"
+# What the parser of certificates says of bytes that are none.
+_UNREADABLE: Final = (ValueError, TypeError, x509.InvalidVersion)
 
 Request = certificates_v1.CertificateSigningRequest
 Condition = certificates_v1.CertificateSigningRequestCondition
@@ -36,7 +39,7 @@ def request(obj: Request, wrong: Errors) -> None:
     """What is wrong with what is asked for. It cannot change, so only a new request is looked at."""
     spec = obj.spec
     if why := _unfit_request(spec.request):
-        wrong.invalid("spec.request", spec.request, why)
+        wrong.invalid("spec.request", spec.request or None, why)
     if not spec.usages:
         wrong.required("spec.usages", "usages is required")
     for index, usage in enumerate(spec.usages):
@@ -150,8 +153,11 @@ def organizations(raw: bytes) -> list[str]:
     Raises:
         ValueError: the bytes are no request.
     """
-    parsed = _parsed(raw)
-    return [str(each.value) for each in parsed.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)]
+    try:
+        subject = _parsed(raw).subject
+    except _UNREADABLE as error:
+        raise ValueError(str(error) or _SYNTAX) from None
+    return [str(each.value) for each in subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)]
 
 
 def _parsed(raw: bytes) -> x509.CertificateSigningRequest:
@@ -166,8 +172,8 @@ def _unfit_request(raw: bytes) -> str:
         return "" if _parsed(raw).is_signature_valid else "x509: the signature of the request is not valid"
     except UnsupportedAlgorithm:
         return "x509: cannot verify signature: algorithm unimplemented"
-    except (ValueError, TypeError) as error:
-        return str(error) or "asn1: syntax error"
+    except _UNREADABLE as error:
+        return str(error) or _SYNTAX
 
 
 def _unfit_certificate(raw: bytes) -> str:
@@ -187,6 +193,6 @@ def _unfit_block(block: PemBlock) -> str:
         return "found CERTIFICATE PEM block containing 0 certificates"
     try:
         x509.load_der_x509_certificate(block.data)
-    except (ValueError, TypeError) as error:
-        return str(error) or "x509: malformed certificate"
+    except _UNREADABLE as error:
+        return str(error) or _SYNTAX
     return ""

@@ -1,11 +1,14 @@
 """What roles, leases, classes and signing requests may say; everything wrong is said at once."""
 
 import base64
+import contextlib
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from k3py.model.generated import certificates_v1, coordination_v1, node_v1, rbac_v1, scheduling_v1
 from k3py.objects.defaults import cluster as defaults
@@ -124,6 +127,22 @@ def test_a_request_is_signed_by_the_key_that_it_is_for():
     forged = base64.encodebytes(der[:-1] + bytes([der[-1] ^ 1])).decode()
     text = f"-----BEGIN CERTIFICATE REQUEST-----\n{forged}-----END CERTIFICATE REQUEST-----\n"
     check(said(certificates.request, request(raw=text.encode())), ["spec.request: Invalid value"])
+
+
+def pem(label, der):
+    return f"-----BEGIN {label}-----\n{base64.encodebytes(der).decode()}-----END {label}-----\n".encode()
+
+
+@settings(max_examples=150)
+@given(st.integers(0, 10_000), st.binary(max_size=3), st.sampled_from(["CERTIFICATE REQUEST", "CERTIFICATE"]))
+def test_whatever_bytes_are_sent_they_are_only_refused(at, put, label):
+    der = x509.load_pem_x509_csr(REQUEST).public_bytes(serialization.Encoding.DER)
+    at %= len(der)
+    raw = pem(label, der[:at] + put + der[at + len(put) :])
+    said(certificates.request, request(raw=raw))
+    said(certificates.request_status, state(certificate=raw), state())
+    with contextlib.suppress(ValueError):
+        certificates.organizations(raw)
 
 
 def test_groups_of_a_request():
