@@ -72,7 +72,7 @@ _WORKLOADS: Final = (
     Kind(apps_v1.Deployment, "deployments", short_names=["deploy"], categories=_ALL, keep_generation=True,
          subresources=["scale", "status"]),
     Kind(apps_v1.ReplicaSet, "replicasets", short_names=["rs"], categories=_ALL, keep_generation=True,
-         subresources=["scale", "status"], selectable=["status.replicas"]),
+         subresources=["scale", "status"]),
     Kind(apps_v1.StatefulSet, "statefulsets", short_names=["sts"], categories=_ALL, keep_generation=True,
          subresources=["scale", "status"]),
     Kind(apps_v1.DaemonSet, "daemonsets", short_names=["ds"], categories=_ALL, keep_generation=True,

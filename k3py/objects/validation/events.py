@@ -11,8 +11,11 @@ _NOTE_MAX: Final = 1024
 _MISMATCH: Final = "does not match event.namespace"
 
 
-def event(obj: core_v1.Event, wrong: Errors) -> None:
-    """An event lives where its object does; one with ``eventTime`` says who did what."""
+def event(obj: core_v1.Event, wrong: Errors, controller: str = "reportingComponent") -> None:
+    """An event lives where its object does; one with ``eventTime`` says who did what.
+
+    ``controller``: what the version that it is written in calls the reporting component.
+    """
     namespace, about = obj.metadata.namespace, obj.involved_object.namespace
     if obj.event_time is None:
         if namespace != about and (about or namespace not in ("", "default")):
@@ -20,15 +23,15 @@ def event(obj: core_v1.Event, wrong: Errors) -> None:
     else:
         if not about and namespace not in ("default", "kube-system"):
             wrong.invalid("involvedObject.namespace", about, _MISMATCH)
-        _reported(obj, wrong)
+        _reported(obj, controller, wrong)
     wrong.each_invalid("namespace", namespace, names.dns_1123_subdomain(namespace))
 
 
-def _reported(obj: core_v1.Event, wrong: Errors) -> None:
-    controller = obj.reporting_component
-    if not controller:
-        wrong.required("reportingController")
-    wrong.each_invalid("reportingController", controller, names.qualified_name(controller))
+def _reported(obj: core_v1.Event, controller: str, wrong: Errors) -> None:
+    component = obj.reporting_component
+    if not component:
+        wrong.required(controller)
+    wrong.each_invalid(controller, component, names.qualified_name(component))
     for path, text in (("reportingInstance", obj.reporting_instance), ("action", obj.action), ("reason", obj.reason)):
         if not text:
             wrong.required(path)

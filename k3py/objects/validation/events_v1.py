@@ -13,11 +13,12 @@ from k3py.objects.validation.go_names import go_names
 TYPES: Final = ("Normal", "Warning")
 SERIES_COUNT_MIN: Final = 2
 _OLD_WAYS: Final = "needs to be unset"
+_CONTROLLER: Final = "reportingController"
 
 
 def new_event(obj: core_v1.Event, wrong: Errors) -> None:
     """A new event says when and of what type it is, and leaves what older clients say to them."""
-    event(obj, wrong)
+    event(obj, wrong, _CONTROLLER)
     _series(obj.series, wrong)
     if obj.event_time is None:
         wrong.required("eventTime")
@@ -35,7 +36,7 @@ def new_event(obj: core_v1.Event, wrong: Errors) -> None:
 
 def event_update(new: core_v1.Event, old: core_v1.Event, wrong: Errors) -> None:
     """Only the series goes on."""
-    event(new, wrong)
+    event(new, wrong, _CONTROLLER)
     if new.series != old.series:
         _series(new.series, wrong)
     for path, after, before in _told(new, old):

@@ -188,7 +188,7 @@ NEW = {"eventTime": "2024-01-01T00:00:00.000000Z", "reportingComponent": "a.b/c"
         (event(about="other"), ["involvedObject.namespace: Invalid value"]),
         (event(**NEW), []),
         (event(about="", namespace="kube-system", **NEW), []),
-        (event(**{**NEW, "reportingComponent": ""}), ["reportingController: Required"] + ["Controller: Inv"] * 2),
+        (event(**{**NEW, "reportingComponent": ""}), ["reportingComponent: Required"] + ["Component: Inv"] * 2),
         (event(**{**NEW, "reason": "", "action": "x" * 129}), ["action: Invalid value", "reason: Required value"]),
         (event(**{**NEW, "action": "x" * 128, "message": "x" * 1024}), []),
         (event(**{**NEW, "message": "x" * 1025}), ['message: Invalid value: "": can have at most 1024 characters']),
