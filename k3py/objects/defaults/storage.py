@@ -92,13 +92,15 @@ def new_claim(obj: core_v1.PersistentVolumeClaim) -> None:
 
 
 def keep_claim_source(new: core_v1.PersistentVolumeClaim, old: core_v1.PersistentVolumeClaim) -> None:
-    """An update cannot bring a data source that a creation could not."""
+    """An update cannot bring a data source that a creation could not; a client that knows only one of the two fields
+    finds what it said in both.
+    """
     if old.spec.data_source_ref is None:
         _drop_other_namespace(new.spec)
-    if old.spec.data_source is not None or old.spec.data_source_ref is not None:
-        return
-    if new.spec.data_source_ref is None and not _is_known_source(new.spec.data_source):
+    had_source = old.spec.data_source is not None or old.spec.data_source_ref is not None
+    if not had_source and new.spec.data_source_ref is None and not _is_known_source(new.spec.data_source):
         new.spec.data_source = None
+    _say_source_twice(new.spec)
 
 
 def _drop_other_namespace(spec: core_v1.PersistentVolumeClaimSpec) -> None:

@@ -45,9 +45,12 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         returns_deleted=True,
         warn=services.service_warnings,
     ),
-    core_v1.ConfigMap: Rules(check=core.config_map, check_update=core.config_map_update),
+    core_v1.ConfigMap: Rules(check_create=core.config_map, check_update=core.config_map_update),
     core_v1.Secret: Rules(
-        default=core_defaults.secret, check=core.secret, check_update=core.secret_update, warn=core.secret_warnings
+        default=core_defaults.secret,
+        check_create=core.secret,
+        check_update=core.secret_update,
+        warn=core.secret_warnings,
     ),
     core_v1.ServiceAccount: Rules(
         prepare_create=core_defaults.only_names,

@@ -1,9 +1,9 @@
-"""Checks of namespaces, config maps, secrets, service accounts and leases."""
+"""Checks of namespaces, config maps, secrets and service accounts."""
 
 from typing import Final
 
 from k3py.model import names
-from k3py.model.generated import coordination_v1, core_v1
+from k3py.model.generated import core_v1
 from k3py.objects.fields import Errors
 from k3py.objects.json_syntax import syntax_error
 from k3py.objects.meta import STANDARD_FINALIZERS
@@ -67,7 +67,7 @@ def config_map(obj: core_v1.ConfigMap, wrong: Errors) -> None:
 
 
 def config_map_update(new: core_v1.ConfigMap, old: core_v1.ConfigMap, wrong: Errors) -> None:
-    """What is immutable stays."""
+    """What is immutable stays; the rest is as in a new one."""
     if old.immutable:
         if not new.immutable:
             wrong.forbidden("immutable", _IMMUTABLE)
@@ -75,6 +75,7 @@ def config_map_update(new: core_v1.ConfigMap, old: core_v1.ConfigMap, wrong: Err
             wrong.forbidden("data", _IMMUTABLE)
         if new.binary_data != old.binary_data:
             wrong.forbidden("binaryData", _IMMUTABLE)
+    config_map(new, wrong)
 
 
 def secret(obj: core_v1.Secret, wrong: Errors) -> None:
@@ -122,22 +123,14 @@ def _no_object(data: bytes) -> str:
 
 
 def secret_update(new: core_v1.Secret, old: core_v1.Secret, wrong: Errors) -> None:
-    """The type stays, and what is immutable."""
+    """The type stays, and what is immutable; the rest is as in a new one."""
     wrong.immutable("type", new.type, old.type)
     if old.immutable:
         if not new.immutable:
             wrong.forbidden("immutable", _IMMUTABLE)
         if new.data != old.data:
             wrong.forbidden("data", _IMMUTABLE)
-
-
-def lease(obj: coordination_v1.Lease, wrong: Errors) -> None:
-    """Durations are greater than zero; transitions are never negative."""
-    spec = obj.spec
-    if spec.lease_duration_seconds is not None and spec.lease_duration_seconds <= 0:
-        wrong.invalid("spec.leaseDurationSeconds", spec.lease_duration_seconds, "must be greater than 0")
-    if spec.lease_transitions is not None and spec.lease_transitions < 0:
-        wrong.invalid("spec.leaseTransitions", spec.lease_transitions, "must be greater than or equal to 0")
+    secret(new, wrong)
 
 
 def secret_warnings(obj: core_v1.Secret) -> list[str]:

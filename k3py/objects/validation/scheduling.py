@@ -66,22 +66,6 @@ def tolerations(found: list[core_v1.Toleration], path: str, wrong: Errors) -> No
             wrong.unsupported(f"{place}.effect", each.effect, EFFECTS)
 
 
-def taints(found: list[core_v1.Taint], path: str, wrong: Errors) -> None:
-    """Taints of a node: one per key and effect."""
-    known: set[tuple[str, str]] = set()
-    for index, each in enumerate(found):
-        place = f"{path}[{index}]"
-        wrong.each_invalid(f"{place}.key", each.key, names.qualified_name(each.key))
-        wrong.each_invalid(f"{place}.value", each.value, names.label_value(each.value))
-        if not each.effect:
-            wrong.required(f"{place}.effect")
-        elif each.effect not in EFFECTS:
-            wrong.unsupported(f"{place}.effect", each.effect, EFFECTS)
-        if (each.key, each.effect) in known:
-            wrong.duplicate(place, each)
-        known.add((each.key, each.effect))
-
-
 def affinity(found: core_v1.Affinity, path: str, wrong: Errors) -> None:
     """Node and pod affinity."""
     if found.node_affinity is not None:

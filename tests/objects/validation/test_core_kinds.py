@@ -46,6 +46,17 @@ def test_secrets_have_what_their_type_needs(kind, data, why):
     check(said(core.secret, made(core_v1.Secret, type=f"kubernetes.io/{kind}", data=data)), why)
 
 
+def test_what_is_immutable_stays_and_is_told_before_the_rest():
+    old = made(core_v1.ConfigMap, immutable=True, data={"a": "b"})
+    new = made(core_v1.ConfigMap, data={"a b": "c"}, binaryData={"d": "YQ=="})
+    check(said(core.config_map_update, new, old),
+          ["immutable: Forbidden", "data: Forbidden", "binaryData: Forbidden", "data[a b]: Invalid"])  # fmt: skip
+    assert said(core.config_map_update, old, old) == []
+    old = made(core_v1.Secret, immutable=True, type="a.b/c")
+    new = made(core_v1.Secret, immutable=True, type="kubernetes.io/tls", data={"tls.crt": "YQ=="})
+    check(said(core.secret_update, new, old), ["type: Invalid value", "data: Forbidden", "data[tls.key]: Required"])
+
+
 def test_an_annotation_of_accounts_is_warned_of_when_it_comes():
     key = "kubernetes.io/enforce-mountable-secrets"
     bare, marked = (made(core_v1.ServiceAccount, metadata={"annotations": each}) for each in ({}, {key: "true"}))

@@ -190,6 +190,16 @@ def test_the_data_source_is_said_in_both_fields_and_unknown_ones_are_dropped():
     assert obj.spec.data_source_ref is None
 
 
+def test_a_client_that_knows_one_of_the_fields_finds_it_in_both():
+    old = claim(dataSource=CLAIM, dataSourceRef=CLAIM)
+    new = claim(dataSource=CLAIM)
+    defaults.keep_claim_source(new, old)
+    assert new.spec == old.spec
+    garbage = claim(dataSource=POD)
+    defaults.keep_claim_source(garbage, claim())
+    assert garbage.spec == claim().spec
+
+
 def storage_class(**fields):
     obj = made(storage_v1.StorageClass, metadata={"name": "s"}, **{"provisioner": "a.b/c", **fields})
     defaults.storage_class(obj)
