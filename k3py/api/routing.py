@@ -4,6 +4,7 @@ Kubernetes' URL scheme (Kubernetes API Concepts, "Resource URIs"): ``/api/v1`` o
 ``namespaces/<namespace>``, resource, name, subresource. The verb is what authorization and metrics speak of.
 """
 
+import re
 from dataclasses import dataclass
 
 from k3py.model.registry import Kind, Registry
@@ -12,6 +13,7 @@ _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH
 
 # Resources behind which there is a server of its own.
 _PROXIED = ("nodes", "pods", "services")
+_PROXY_TARGET = re.compile(rb"/api/v1/(?:nodes|namespaces/[^/?]+/(?:pods|services))/[^/?]+/proxy(?:[/?]|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ def _cut_at_proxy(path: str) -> tuple[str, str]:
         rest = parts[at + 1 :]
         return "/".join(parts[: at + 1]), "/" + "/".join(rest) if rest else ""
     return path, ""
+
+
+def is_proxied(method: str, target: bytes) -> bool:
+    """Whether a request goes to somebody else's server (subresource ``proxy``), so that its body is only passed on."""
+    return _PROXY_TARGET.match(target) is not None
 
 
 def _verb(method: str, named: bool, watch: bool) -> str:

@@ -20,7 +20,7 @@ from k3py.api.health import version_document
 from k3py.api.http.server import HttpServer, bind
 from k3py.api.node_authorizer import NodeAuthorizer, NodeReferences
 from k3py.api.resources import Resources
-from k3py.api.routing import Router
+from k3py.api.routing import Router, is_proxied
 from k3py.api.server import Api
 from k3py.api.service_account_tokens import ServiceAccountTokens
 from k3py.api.tokens import Tokens
@@ -159,7 +159,7 @@ class Server:
         certificate = ServerCertificate(
             cluster.authority, self._settings.bind_address, self._settings.tls_san, objects.ranges.first
         )
-        self._http = HttpServer(api.handle, new_audit_id=lambda: new_uid(self._source))
+        self._http = HttpServer(api.handle, new_audit_id=lambda: new_uid(self._source), streams=is_proxied)
         self.port = self._http.serve(self._listener, certificate.context)
         backoff = Backoff(self._source, 1.0, 60.0)
         self._tasks.start(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k3py.api.routing import Router
+from k3py.api.routing import Router, is_proxied
 from k3py.model.kinds import KINDS
 
 CASES = [  # method, path, watch -> resource, verb, namespace, name
@@ -123,3 +123,16 @@ def test_what_follows_proxy_is_somebody_elses(
 def test_only_what_has_a_server_is_proxied(path: str) -> None:
     target = Router(KINDS).match("GET", path, watch=False)
     assert target is None or not target.is_served
+
+
+def test_bodies_of_proxied_requests_are_known_by_the_target() -> None:
+    for method, path, *_ in PROXIED:
+        assert is_proxied(method, path.encode())
+        assert is_proxied(method, path.encode() + b"?a=/b")
+    for path in (
+        "/api/v1/nodes/n",
+        "/api/v1/namespaces/a/pods",
+        "/api/v1/namespaces/a/configmaps/proxy/proxy",
+        "/x/proxy",
+    ):
+        assert not is_proxied("POST", path.encode())

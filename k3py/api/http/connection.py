@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, cast
 
+from k3py.api.http.body_stream import BodyStream
 from k3py.api.http.compression import compressed, gzip_steps, is_compressible
 from k3py.api.http.flow import ChunkedWriter, SlicedBody, TakenConnection
 from k3py.api.http.messages import (
@@ -19,6 +20,7 @@ from k3py.api.http.messages import (
 )
 from k3py.api.http.reader import RequestReader
 from k3py.api.http.shared import (
+    CLOSE_LINE,
     NEVER,
     READING,
     Flowing,
@@ -26,6 +28,7 @@ from k3py.api.http.shared import (
     RequestTimedOut,
     Shared,
     address_of,
+    common_lines,
     failure,
     ssl_object_of,
 )
@@ -34,8 +37,6 @@ from k3py.model.errors import Problem, Timeout
 # An answer up to this size is one write; a larger one is written in slices of it.
 SLICE_BYTES: Final = 256 * 1024
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
-_CLOSE: Final = b"Connection: close\r\n"
-_KEEP_ALIVE: Final = b"Connection: keep-alive\r\n"  # HTTP/1.0 wants to be told
 
 
 class Connection(asyncio.Protocol):
@@ -55,8 +56,8 @@ class Connection(asyncio.Protocol):
         self._writer: ChunkedWriter | None = None
         self._stream_task: asyncio.Task[None] | None = None
         self.was_made = False  # the handshake succeeded
-        self._full = False  # the socket takes no more for now
-        self._reading_paused = False
+        self._full = self._reading_paused = False  # the socket takes no more, or is not read, for now
+        self._body: BodyStream | None = None  # of the request in hand, handed out while it arrives
 
     # What the transport calls
 
@@ -65,7 +66,7 @@ class Connection(asyncio.Protocol):
         self.was_made = True
         transport.set_write_buffer_limits(high=SLICE_BYTES)
         peer = Peer(address_of(transport), ssl_object_of(transport))
-        self._reader = RequestReader(self._limits, self._shared.budget, peer)
+        self._reader = RequestReader(self._limits, self._shared.budget, peer, self._shared.streams)
         self._shared.connections.add(self)
         self._enter(Phase.IDLE, self._limits.idle_seconds)
         if self._shared.stopping:
@@ -81,9 +82,19 @@ class Connection(asyncio.Protocol):
             self._advance()
         elif phase is not Phase.LINGERING and phase is not Phase.CLOSING:
             self._reader.receive(data)
-            if self._reader.buffered > self._limits.pipelined_bytes and not self._reading_paused:
-                self._reading_paused = True
-                self._transport.pause_reading()
+            self._reader.pump()
+            self._pause_if_full()
+
+    def _pause_if_full(self) -> None:
+        full = self._reader.buffered > self._limits.pipelined_bytes or (self._body is not None and self._body.is_full)
+        if full and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _read_on(self) -> None:
+        if self._reading_paused and not self._transport.is_closing():
+            self._reading_paused = False
+            self._transport.resume_reading()
 
     def pause_writing(self) -> None:
         """The client does not read fast enough."""
@@ -188,10 +199,8 @@ class Connection(asyncio.Protocol):
         """An answer is complete: go on with what was received meanwhile."""
         self._enter(Phase.IDLE, self._limits.idle_seconds)
         self._advance()
-        if self._reading_paused and self._phase in READING:
-            self._reading_paused = False
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
+        if self._phase in READING:
+            self._read_on()
 
     def _wait_for_more(self) -> None:
         reader = self._reader
@@ -210,6 +219,12 @@ class Connection(asyncio.Protocol):
 
     def _handle(self, request: Request) -> None:
         shared = self._shared
+        if (body := request.stream) is not None:
+            self._body, body.on_room = body, self._read_on
+            if self._reader.take_continue():
+                self._transport.write(_CONTINUE)
+            self._reader.pump()
+            self._pause_if_full()
         if shared.new_audit_id is not None:
             request.audit_id = shared.new_audit_id()
         try:
@@ -228,7 +243,7 @@ class Connection(asyncio.Protocol):
         """Wait for an asynchronous handler. It is not cancelled when the client leaves: a write that began ends."""
         answer: Answer
         try:
-            async with asyncio.timeout(self._limits.handler_seconds) as limit:
+            async with asyncio.timeout(None if request.stream else self._limits.handler_seconds) as limit:
                 answer = await awaitable
         except asyncio.CancelledError:
             self.abort()
@@ -253,14 +268,7 @@ class Connection(asyncio.Protocol):
             self._respond(request, failure(request, wrong))
 
     def _keeps(self, request: Request) -> bool:
-        return request.keep_alive and not self._shared.stopping
-
-    def _extra(self, request: Request, keep: bool) -> bytes:
-        """Header lines that every answer gets."""
-        extra = b"" if keep and not request.http_1_0 else _KEEP_ALIVE if keep else _CLOSE
-        if request.audit_id:
-            extra += b"Audit-Id: %b\r\n" % request.audit_id.encode("latin-1", "replace")
-        return extra
+        return request.keep_alive and not self._shared.stopping and request.stream is None
 
     def _respond(self, request: Request, response: Response) -> None:
         if is_compressible(request, response):
@@ -282,10 +290,10 @@ class Connection(asyncio.Protocol):
     def _send(self, request: Request, response: Response) -> None:
         keep = self._keeps(request)
         try:
-            head = response.encode_head(self._extra(request, keep))
+            head = response.encode_head(common_lines(request, keep))
         except ValueError as error:
             response = failure(request, error)
-            head = response.encode_head(self._extra(request, keep))
+            head = response.encode_head(common_lines(request, keep))
         body = response.content
         if request.method == "HEAD" or response.status in (204, 304):
             body = b""
@@ -317,18 +325,13 @@ class Connection(asyncio.Protocol):
     def _stream(self, request: Request, response: StreamResponse) -> None:
         keep = self._keeps(request) and not request.http_1_0
         chunked = not request.http_1_0 and response.length is None
-        headers = [("Content-Type", response.content_type), *response.headers]
-        if response.length is not None:
-            headers.append(("Content-Length", str(response.length)))
-        elif chunked:
-            headers.append(("Transfer-Encoding", "chunked"))
         try:
-            head = status_line(response.status) + header_lines(headers) + self._extra(request, keep)
+            head = response.encode_head(chunked, common_lines(request, keep))
         except ValueError as error:
             self._respond(request, failure(request, error))
             return
         self._enter(Phase.STREAMING, NEVER)
-        self._transport.write(head + b"\r\n")
+        self._transport.write(head)
         writer = ChunkedWriter(self._transport, response.buffer_bytes, chunked)
         self._flow = self._writer = writer
         if self._full:
@@ -369,9 +372,7 @@ class Connection(asyncio.Protocol):
         self._flow = self._taken = taken = TakenConnection(self._transport, self._close, self._shared.tasks)
         if self._full:
             taken.pause()
-        if self._reading_paused:
-            self._reading_paused = False
-            self._transport.resume_reading()
+        self._read_on()
         try:
             upgrade.take_over(taken)
             if rest := self._reader.take_rest():
@@ -385,9 +386,15 @@ class Connection(asyncio.Protocol):
     def _refuse(self, problem: Problem) -> None:
         """Answer what is no request; the rest of the input means nothing, but the client must get to read this."""
         self._reader.close()
-        self._transport.write(problem_response(problem).encode(_CLOSE))
+        self._transport.write(problem_response(problem).encode(CLOSE_LINE))
         self._enter(Phase.LINGERING, self._limits.linger_seconds)
 
     def _close(self) -> None:
+        if self._reader.streaming and self._phase is not Phase.LINGERING:
+            # The client still sends; were the connection closed now, it might never read its answer.
+            self._reader.close()
+            self._enter(Phase.LINGERING, self._limits.linger_seconds)
+            self._read_on()
+            return
         self._enter(Phase.CLOSING, self._limits.write_seconds)
         self._transport.close()

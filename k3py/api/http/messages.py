@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, unquote
 
+from k3py.api.http.body_stream import BodyStream
 from k3py.api.http.parts import Parts
 from k3py.model.errors import BadRequest, Problem
 
@@ -59,6 +60,7 @@ class Request:
         target: the request target as received.
         headers: lower-case names; the values of a repeated field joined with ``,`` (RFC 9110, 5.3).
         body: decoded from its transfer coding, b"" when there is none.
+        stream: the body as it arrives, where the server was told to stream it; ``body`` is empty then.
         keep_alive: whether the client wishes to use the connection again.
         audit_id: the id the answer will carry in ``Audit-Id``; "" when the server has no source of ids.
     """
@@ -73,6 +75,7 @@ class Request:
         "keep_alive",
         "method",
         "peer",
+        "stream",
         "target",
     )
 
@@ -95,6 +98,7 @@ class Request:
         self.keep_alive = keep_alive
         self.http_1_0 = http_1_0
         self.audit_id = ""
+        self.stream: BodyStream | None = None
         self._path: str | None = None
         self._query: Mapping[str, list[str]] | None = None
 
@@ -317,6 +321,15 @@ class StreamResponse:
         self.content_type = content_type
         self.headers = headers
         self.buffer_bytes = buffer_bytes
+
+    def encode_head(self, chunked: bool, extra: bytes) -> bytes:
+        """As ``Response.encode_head``, which see."""
+        headers = [("Content-Type", self.content_type), *self.headers]
+        if self.length is not None:
+            headers.append(("Content-Length", str(self.length)))
+        elif chunked:
+            headers.append(("Transfer-Encoding", "chunked"))
+        return b"%b%b%b\r\n" % (status_line(self.status), header_lines(headers), extra)
 
 
 class RawConnection(Protocol):

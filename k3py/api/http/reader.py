@@ -5,10 +5,12 @@ on how the bytes were split, and llhttp never looks beyond a head. (Feeding it t
 limits would depend on the splits, and a pipelined request would be parsed before the first is answered.)
 """
 
+from collections.abc import Callable
 from typing import ClassVar, Final, Protocol
 
 import httptools
 
+from k3py.api.http.body_stream import BodyStream
 from k3py.api.http.chunked import ChunkedBody, body_too_large
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Peer, Request
@@ -16,6 +18,9 @@ from k3py.model.errors import BadRequest, Details, MethodNotAllowed, Problem, Un
 
 METHODS: Final = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 _HEAD_END: Final = b"\r\n\r\n"
+# A chunk of a body that is streamed; its pieces are handed out as they come, so this bounds no memory.
+STREAMED_CHUNK_BYTES_MAX: Final = 2**32
+Streams = Callable[[str, bytes], bool]
 # More digits than any length that could be accepted; int() of a long text costs.
 _LENGTH_DIGITS_MAX: Final = 15
 
@@ -86,12 +91,17 @@ class RequestReader:
         "_reserved",
         "_searched",
         "_start",
+        "_stream",
+        "_streams",
         "_wants_continue",
     )
     _parser_type: ClassVar = httptools.HttpRequestParser
 
-    def __init__(self, limits: Limits, budget: BodyBudget, peer: Peer) -> None:
+    def __init__(self, limits: Limits, budget: BodyBudget, peer: Peer, streams: Streams | None = None) -> None:
+        """``streams`` tells by method and target whose body is handed out while it arrives."""
         self._limits = limits
+        self._streams = streams
+        self._stream: BodyStream | None = None
         self._budget = budget
         self._peer = peer
         self._head = _Head()
@@ -120,6 +130,34 @@ class RequestReader:
         """A head is complete, its body is not."""
         return self._request is not None
 
+    @property
+    def streaming(self) -> bool:
+        """A request was handed out whose body is still arriving: ``pump`` after each ``receive``, never ``next``."""
+        return self._stream is not None
+
+    def pump(self) -> None:
+        """Move what has arrived into the stream of the request that was handed out, if there is one."""
+        stream = self._stream
+        if stream is None:
+            return
+        try:
+            if isinstance(self._body, ChunkedBody):
+                finished = self._chunks(self._body)
+                stream.feed(bytes(self._body.body))
+                self._body.body.clear()
+                self._release()
+            else:
+                piece = self._take_missing()
+                stream.feed(piece)
+                finished = not self._missing
+        except Problem as problem:
+            self._stream = None
+            stream.fail(problem)
+            return
+        if finished:
+            self._stream = None
+            stream.finish()
+
     def take_continue(self) -> bool:
         """Whether the client waits for ``100 Continue``; says so once per request."""
         wants, self._wants_continue = self._wants_continue, False
@@ -133,6 +171,9 @@ class RequestReader:
 
     def close(self) -> None:
         """Give memory back."""
+        if self._stream is not None:
+            self._stream.fail(ConnectionResetError("the client has gone"))
+            self._stream = None
         self._buffer, self._start, self._request, self._body = b"", 0, None, bytearray()
         self._release()
 
@@ -231,14 +272,34 @@ class RequestReader:
         if coding is not None:
             if length is not None or request.http_1_0 or coding.lower() != b"chunked":
                 raise BadRequest("the body's transfer coding must be chunked, and nothing else")
+            if self._begin_stream(request, None):
+                return False
             self._body = ChunkedBody(self._limits.body_bytes)
         else:
+            if self._begin_stream(request, length):
+                return False
             self._missing = self._declared(length or b"")
             if self._missing == 0:
                 return False
             self._reserve(self._missing)
             self._body = bytearray()
         self._request = request
+        self._expectation(request)
+        return True
+
+    def _begin_stream(self, request: Request, length: bytes | None) -> bool:
+        """Whether the body is streamed; if so, get ready for that. One without an end is as good as one too long."""
+        if self._streams is None or not self._streams(request.method, request.target):
+            return False
+        if length is not None:
+            if not length.isdigit() or len(length) > _LENGTH_DIGITS_MAX:
+                raise BadRequest("the Content-Length is no number")
+            self._missing, self._body = int(length), bytearray()
+            if self._missing == 0:
+                return False
+        else:
+            self._body = ChunkedBody(STREAMED_CHUNK_BYTES_MAX)
+        self._stream = request.stream = BodyStream(None if length is None else self._missing)
         self._expectation(request)
         return True
 
@@ -264,19 +325,23 @@ class RequestReader:
                 return None
             whole = bytes(body.body)
         else:
-            piece = self._buffer[self._start : self._start + self._missing]
-            self._start += len(piece)
-            self._searched = self._start
-            self._missing -= len(piece)
+            piece = self._take_missing()
             if self._missing:
                 body += piece
                 return None
-            whole = bytes(body + piece) if body else bytes(piece)
+            whole = bytes(body + piece) if body else piece
         request, self._request, self._body = self._request, None, bytearray()
         self._release()
         assert request is not None
         request.body = whole
         return request
+
+    def _take_missing(self) -> bytes:
+        piece = self._buffer[self._start : self._start + self._missing]
+        self._start += len(piece)
+        self._searched = self._start
+        self._missing -= len(piece)
+        return bytes(piece)
 
     def _chunks(self, body: ChunkedBody) -> bool:
         if not isinstance(self._buffer, bytearray):

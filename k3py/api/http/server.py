@@ -13,6 +13,7 @@ from typing import Final
 from k3py.api.http.connection import Connection
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Handler
+from k3py.api.http.reader import Streams
 from k3py.api.http.shared import Shared
 from k3py.base.tasks import Tasks
 
@@ -111,10 +112,12 @@ class HttpServer:
         handler: Handler,
         limits: Limits | None = None,
         new_audit_id: Callable[[], str] | None = None,
+        streams: Streams | None = None,
     ) -> None:
+        """``streams`` tells by method and target which requests get their body as a stream."""
         self._limits = limits or Limits()
         bodies = Bodies(self._limits.bodies_bytes)
-        self._shared = Shared(handler, self._limits, bodies, time.monotonic, new_audit_id)
+        self._shared = Shared(handler, self._limits, bodies, time.monotonic, new_audit_id, streams)
         self._gate = Gate(self._limits)
         self._accepting = Tasks()
         self._sockets: list[socket.socket] = []

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Handler, Request, Response, SslObject, problem_response
-from k3py.api.http.reader import BodyBudget
+from k3py.api.http.reader import BodyBudget, Streams
 from k3py.base.tasks import Tasks
 from k3py.model.errors import InternalError, Problem
 
@@ -68,10 +68,23 @@ class Shared:
     budget: BodyBudget
     now: Callable[[], float]
     new_audit_id: Callable[[], str] | None = None
+    streams: Streams | None = None
     connections: "set[Served]" = field(default_factory=set)
     tasks: Tasks = field(default_factory=Tasks)
     stopping: bool = False
     on_empty: Callable[[], None] | None = None  # the last connection is gone
+
+
+CLOSE_LINE: Final = b"Connection: close\r\n"
+_KEEP_ALIVE_LINE: Final = b"Connection: keep-alive\r\n"  # HTTP/1.0 wants to be told
+
+
+def common_lines(request: Request, keep: bool) -> bytes:
+    """Header lines that every answer gets; ``keep``: the connection stays open."""
+    lines = b"" if keep and not request.http_1_0 else _KEEP_ALIVE_LINE if keep else CLOSE_LINE
+    if request.audit_id:
+        lines += b"Audit-Id: %b\r\n" % request.audit_id.encode("latin-1", "replace")
+    return lines
 
 
 def failure(request: Request, error: Exception) -> Response:

@@ -1,17 +1,24 @@
 """One HTTP/1.1 request to a backend over a byte stream, and its answer piece by piece (RFC 9112). Speaks."""
 
-import contextlib
+import asyncio
+import logging
 from collections import deque
 from typing import Final
 
 import httptools
 
+from k3py.api.http.body_stream import BodyStream
 from k3py.api.reverse_proxy.headers import Fields
 from k3py.api.streams.forward import Duplex
+from k3py.model.errors import Problem
+
+log = logging.getLogger(__name__)
 
 HEAD_BYTES_MAX: Final = 64 * 1024  # as much as we take of a request's head
 READ_BYTES: Final = 64 * 1024
 WRITE_BYTES: Final = 64 * 1024
+# A client that sends nothing of its body for so long is gone; as our own bodies have it.
+BODY_IDLE_SECONDS: Final = 60.0
 
 
 class BadAnswer(ConnectionError):
@@ -131,9 +138,31 @@ class Exchange:
             self._connection.close()
 
 
-async def send(connection: Duplex, head: bytes, body: bytes) -> None:
-    """Send a request. A backend that answers without reading all of it is no failure."""
-    with contextlib.suppress(OSError):
+async def send(connection: Duplex, head: bytes, body: bytes | BodyStream) -> None:
+    """Send a request, a streamed body as fast as it comes. A backend that answers without reading it is no failure."""
+    try:
         await connection.write(head)
-        for start in range(0, len(body), WRITE_BYTES):
-            await connection.write(body[start : start + WRITE_BYTES])
+        if isinstance(body, BodyStream):
+            await _send_stream(connection, body)
+        else:
+            for start in range(0, len(body), WRITE_BYTES):
+                await connection.write(body[start : start + WRITE_BYTES])
+    except (OSError, Problem) as problem:
+        log.debug("a proxied request was not sent whole: %s", problem)
+
+
+async def _send_stream(connection: Duplex, body: BodyStream) -> None:
+    """What the client breaks off, or sends no more of, the backend must not take for a whole request."""
+    try:
+        while True:
+            async with asyncio.timeout(BODY_IDLE_SECONDS):
+                piece = await body.read()
+            if body.length is None:
+                await connection.write(b"%x\r\n%b\r\n" % (len(piece), piece))  # an empty one is the end
+            elif piece:
+                await connection.write(piece)
+            if not piece:
+                return
+    except (OSError, Problem):
+        connection.close()
+        raise

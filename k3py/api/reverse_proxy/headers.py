@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 Fields = list[tuple[str, str]]
+CHUNKED: Final = -1
 
 _HOP_BY_HOP: Final = frozenset(
     ("connection", "proxy-connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
@@ -28,7 +29,7 @@ def request_fields(
     """The fields of the request to the backend.
 
     ``client`` is the client's address, ``uri`` what it asked for below the API server, ``body_length`` the number of
-    bytes that follow (None: no body), ``upgrade`` the protocol to switch to (empty: none).
+    bytes that follow (None: no body, ``CHUNKED``: in chunks), ``upgrade`` the protocol to switch to (empty: none).
     """
     named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
     dropped = _HOP_BY_HOP | _OURS | _connection_options(named.get("connection", ""))
@@ -44,7 +45,9 @@ def request_fields(
     fields.append(("x-forwarded-uri", uri))
     if "trailers" in named.get("te", "").lower():
         fields.append(("te", "trailers"))
-    if body_length is not None:
+    if body_length == CHUNKED:
+        fields.append(("transfer-encoding", "chunked"))
+    elif body_length is not None:
         fields.append(("content-length", str(body_length)))
     fields += [("connection", "Upgrade"), ("upgrade", upgrade)] if upgrade else [("connection", "close")]
     return fields

@@ -15,6 +15,7 @@ from k3py.api.pods import NodeStreams
 from k3py.api.reverse_proxy import kubelet, location
 from k3py.api.reverse_proxy.exchange import Exchange, encode_head, send
 from k3py.api.reverse_proxy.headers import (
+    CHUNKED,
     Fields,
     first,
     join_paths,
@@ -86,7 +87,7 @@ class Proxy:
             backends = [location.pod_backend(asked, self._pod(target.namespace, asked.name))]
         else:
             backends = self._service_backends(target)
-        wants_upgrade = "upgrade" in request.header(b"connection").lower()
+        wants_upgrade = "upgrade" in request.header(b"connection").lower() and request.stream is None
         if not place.rest and not wants_upgrade and request.method in ("GET", "HEAD"):
             query = f"?{place.query}" if place.query else ""
             return Response(301, b"", "text/html", [("Location", f"{place.prefix}/{query}")])
@@ -188,14 +189,14 @@ class _Owned:
 
 async def _exchange(request: Request, place: _Place, connection: Duplex, wants_upgrade: bool) -> Answer:
     upgrade = request.header(b"upgrade") if wants_upgrade else ""
-    has_body = b"content-length" in request.headers or b"transfer-encoding" in request.headers
     uri = join_paths(place.prefix, place.rest)
-    length = len(request.body) if has_body else None
+    body = request.body if request.stream is None else request.stream
+    length = _body_length(request)
     fields = request_fields(request.headers, request.remote, uri, length, upgrade)
     exchange = Exchange(connection, request.method)
     try:
         head = encode_head(request.method, place.target, fields)
-        sending = asyncio.get_running_loop().create_task(send(connection, head, request.body), name="proxied request")
+        sending = asyncio.get_running_loop().create_task(send(connection, head, body), name="proxied request")
     except ValueError as error:
         connection.close()
         raise BadRequest(str(error)) from error
@@ -241,6 +242,13 @@ def _answer(request: Request, place: _Place, exchange: Exchange, owned: _Owned) 
     owned.wait_for_taker()
     run = _body(exchange, owned, rewriter)
     return StreamResponse(run, exchange.status, content_type, fields, length=None if rewriter else length)
+
+
+def _body_length(request: Request) -> int | None:
+    if request.stream is not None:
+        return CHUNKED if request.stream.length is None else request.stream.length
+    has_body = b"content-length" in request.headers or b"transfer-encoding" in request.headers
+    return len(request.body) if has_body else None
 
 
 async def _nothing(writer: BodyWriter) -> None:

@@ -1,14 +1,16 @@
 """Requests through the proxy, to a backend that is a script: what it hears, and what the client gets."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 import pytest
 
-from k3py.api.http.messages import RawConnection, Response, StreamResponse, Upgrade
-from k3py.api.reverse_proxy.exchange import HEAD_BYTES_MAX
+from k3py.api.bridge import PodConnection
+from k3py.api.http.body_stream import BodyStream
+from k3py.api.http.messages import RawConnection, Request, Response, StreamResponse, Upgrade
+from k3py.api.reverse_proxy.exchange import HEAD_BYTES_MAX, send
 from k3py.model.errors import Unavailable
 from k3py.model.streams import Channel, NodeStats, PortForward, StreamRequest, messages, status_message, success_status
 from k3py.model.usage import ContainerUsage, NodeUsage, PodUsage, encode_usage
@@ -103,6 +105,56 @@ def test_every_method_is_passed_on_with_its_body(method: str) -> None:
         assert (await read(answer))[:2] == (200, b"hello")
         line, fields, body = backend.heard()
         assert (line, fields["content-length"], body) == (f"{method} /x HTTP/1.1", "4", b"body")
+
+    run(story, backend)
+
+
+async def passed_on(length: int | None, *pieces: bytes | Exception) -> tuple[Stream, bytes]:
+    """What a backend gets of a body that is streamed."""
+    backend, body = Stream(), BodyStream(length)
+    sending = asyncio.create_task(send(PodConnection(backend), b"HEAD ", body))
+    for piece in pieces:
+        await asyncio.sleep(0)
+        if isinstance(piece, Exception):
+            body.fail(piece)
+        else:
+            body.feed(piece)
+    body.finish()
+    await sending
+    return backend, b"".join(each[1:] for each in backend.heard)
+
+
+@pytest.mark.parametrize(("length", "sent"), [(6, b"HEAD abcdef"), (None, b"HEAD 3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n")])
+def test_a_streamed_body_is_passed_on_in_its_framing(length: int | None, sent: bytes) -> None:
+    backend, heard = asyncio.run(passed_on(length, b"abc", b"def"))
+    assert heard == sent
+    assert backend.reset_reason is None
+
+
+def test_half_a_body_is_not_passed_on_as_a_whole_one() -> None:
+    backend, heard = asyncio.run(passed_on(None, b"abc", ConnectionResetError("the client has gone")))
+    assert heard == b"HEAD 3\r\nabc\r\n"
+    assert backend.reset_reason is not None
+
+
+@pytest.mark.parametrize(
+    ("length", "name", "value"), [(5, "content-length", "5"), (None, "transfer-encoding", "chunked")]
+)
+def test_a_streamed_request_says_how_it_is_framed(length: int | None, name: str, value: str) -> None:
+    backend = Backend(ok())
+
+    async def story(world: World) -> None:
+        await ready_pod(world)
+        request = Request("POST", f"{POD}/x".encode(), {b"authorization": b"Bearer admin-token"})
+        request.stream = BodyStream(length)
+        request.stream.feed(b"abcde")
+        request.stream.finish()
+        answer = world.api.handle(request)
+        assert isinstance(answer, Awaitable)
+        assert (await read(await answer))[:2] == (200, b"hello")
+        _, fields, body = backend.heard()
+        assert fields[name] == value
+        assert b"abcde" in body
 
     run(story, backend)
 
