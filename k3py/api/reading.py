@@ -23,6 +23,7 @@ from k3py.model.field_selectors import FieldSelector
 from k3py.model.registry import Kind
 from k3py.objects.collections import collection_name
 from k3py.objects.service import Objects
+from k3py.objects.views import shown
 from k3py.objects.watching import Selected
 from k3py.store.errors import TooOld
 from k3py.store.records import Listing, Record
@@ -147,7 +148,13 @@ def _list_of(kind: Kind, metadata: bytes, records: Sequence[Record]) -> Parts:
     name, version = kind.name.encode(), kind.api_version.encode()
     head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (name, version, metadata)
     same = b'"kind":"%b","apiVersion":"%b",' % (name, version)
-    return Parts(head, [record.raw for record in records], b"]}", omitted=same)
+    return Parts(head, _raws(kind, records), b"]}", omitted=same)
+
+
+def _raws(kind: Kind, records: Sequence[Record]) -> list[bytes]:
+    if kind.view_of is None:
+        return [record.raw for record in records]
+    return [shown(kind, record.raw) for record in records]
 
 
 def render_list(
@@ -172,19 +179,19 @@ def render_list(
         said = "you requested PartialObjectMetadata, but the requested object is a list"
         raise NotAcceptable(f"{said} (*{_package(kind)}.{kind.name}List)")
     if form.form is Form.PARTIAL_LIST:
-        parts = _metadata_of(head, records, form.version)
+        parts = _metadata_of(head, _raws(kind, records), form.version)
     else:
         parts = _list_of(kind, head, records)
     return respond(200, bytes(parts), form, headers) if form.yaml else Response(parts=parts, headers=headers)
 
 
-def _metadata_of(metadata: bytes, records: Sequence[Record], version: str) -> Parts:
+def _metadata_of(metadata: bytes, items: Sequence[bytes], version: str) -> Parts:
     """A list of metadata only; kube-apiserver says ``null`` when there is none."""
     head = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/%b","metadata":%b,"items":'
     start = head % (version.encode(), metadata)
-    if not records:
+    if not items:
         return Parts(start + b"null}", (), b"")
-    return Parts(start + b"[", [table.partial_metadata(record.raw, version) for record in records], b"]}")
+    return Parts(start + b"[", [table.partial_metadata(each, version) for each in items], b"]}")
 
 
 def answer(
@@ -222,10 +229,12 @@ def render_object(
         rows = [table.row(kind, raw, now(), form.included, form.version)]
         raw = table.table(kind, rows, {"resourceVersion": revision} if revision else {}, version=form.version)
     elif form.form is Form.PARTIAL:
-        raw = table.partial_metadata(raw, form.version)
+        raw = table.partial_metadata(shown(kind, raw), form.version)
     elif form.form is Form.PARTIAL_LIST:
         said = "you requested PartialObjectMetadataList, but the requested object is not a list"
         raise NotAcceptable(f"{said} (*{_package(kind)}.{kind.name})")
+    else:
+        raw = shown(kind, raw)
     return respond(status, raw, form, headers)
 
 

@@ -23,6 +23,7 @@ from k3py.api.selection import selected_fields
 from k3py.model.errors import Expired, Problem
 from k3py.model.registry import Kind
 from k3py.objects.collections import collection_name
+from k3py.objects.views import shown
 from k3py.objects.watching import Selected
 from k3py.store.errors import TooOld
 from k3py.store.records import Change, Changes, Record
@@ -97,7 +98,8 @@ class Frames:
 
     @property
     def plain(self) -> bool:
-        return self._form.form is Form.OBJECT
+        """Whether the stored bytes are what the watcher gets."""
+        return self._form.form is Form.OBJECT and self._kind.view_of is None
 
     def change(self, change: Change) -> bytes:
         if self.plain:
@@ -117,7 +119,8 @@ class Frames:
         annotations = {"annotations": {"k8s.io/initial-events-end": "true"}} if initial else {}
         metadata: dict[str, Any] = {"resourceVersion": str(revision), **annotations}
         kind = {"kind": self._kind.name, "apiVersion": self._kind.api_version}
-        return self.event("BOOKMARK", self._rendered(msgspec.json.encode({**kind, "metadata": metadata}), revision))
+        raw = msgspec.json.encode({**kind, "metadata": metadata})
+        return self.event("BOOKMARK", raw if self._form.form is Form.OBJECT else self._rendered(raw, revision))
 
     @staticmethod
     def error(problem: Problem) -> bytes:
@@ -126,9 +129,9 @@ class Frames:
     def _rendered(self, raw: bytes, revision: int) -> bytes:
         form = self._form
         if form.form is Form.OBJECT:
-            return raw
+            return shown(self._kind, raw)
         if form.only_metadata:
-            return table.partial_metadata(raw, form.version)
+            return table.partial_metadata(shown(self._kind, raw), form.version)
         row = table.row(self._kind, raw, self._now(), form.include_object, form.version)
         first, self._columns_sent = not self._columns_sent, True
         metadata = {"resourceVersion": str(revision)}

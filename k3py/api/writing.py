@@ -39,7 +39,7 @@ class Writer:
         wanted(request)
         options = write_options(request)
         obj, said = decode_body(target.kind, request.body, media_type(request), options.field_validation)
-        if not target.kind.stored:
+        if not target.kind.stored and target.kind.view_of is None:
             return await self._ask(target, obj, options, user, said)
         written = await self._objects.create(target.kind, target.namespace, obj, options, user)
         return self._answer(request, target.kind, written, 201, said)

@@ -57,7 +57,7 @@ class FieldLabels:
             return _NAME_POSITION
         if name == NAMESPACE_FIELD and (self.namespaced or not self.supported):
             return _NAMESPACE_POSITION
-        if name in self.supported:
+        if name and name in self.supported:
             return list(self.supported).index(name)
         if name in self.unset:
             return _UNSET_POSITION

@@ -26,7 +26,7 @@ from k3py.model.generated import (
     scheduling_v1,
     storage_v1,
 )
-from k3py.model.registry import ALL_VERBS, Kind, Registry
+from k3py.model.registry import ALL_VERBS, NOT_SELECTABLE, Kind, Registry
 
 _CREATE: Final = ("create",)
 _ONE_BY_ONE: Final = tuple(verb for verb in ALL_VERBS if verb != "deletecollection")
@@ -133,9 +133,7 @@ _VIEWS: Final = (
     Kind(events_v1.Event, "events", short_names=["ev"], stored=False, view_of=core_v1.Event,
          selectable=["regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid",
                      "regarding.apiVersion", "regarding.resourceVersion", "regarding.fieldPath", "reason",
-                     "reportingController", "type"]),
+                     "reportingController", NOT_SELECTABLE, "type"]),
 )  # fmt: skip
 
-KINDS: Final = Registry(*_CORE, *_WORKLOADS, *_NETWORK, *_CLUSTER, *_REVIEWS, *_METRICS)
-VIEWS: Final = _VIEWS
-"""Kinds of other versions, converted on the way in and out; to be added when they are."""
+KINDS: Final = Registry(*_CORE, *_WORKLOADS, *_NETWORK, *_CLUSTER, *_REVIEWS, *_METRICS, *_VIEWS)

@@ -7,6 +7,8 @@ from typing import Any
 from k3py.model.struct import Wire
 
 WireType = type[Wire]
+# Holds the place of a selectable field that a view does not have.
+NOT_SELECTABLE = ""
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
@@ -16,7 +18,8 @@ class Kind:
 
     ``selectable`` are the field selectors beyond ``metadata.name`` and ``metadata.namespace``; a record keeps their
     values in this order. ``stored`` is false for kinds that are asked, not kept (reviews, Binding), and for views.
-    A view is another version of a kind: it is kept as ``view_of`` and converted on the way in and out. A ``nameless``
+    A view is another version of a kind: it is kept as ``view_of`` and converted on the way in and out; its
+    ``selectable`` are names for those of the stored kind, in their order. A ``nameless``
     kind has no singular name, because its resource has the plural of another kind.
     """
 

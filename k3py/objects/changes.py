@@ -26,13 +26,14 @@ from k3py.objects.fields import Errors
 from k3py.objects.kinds.table import rules_of
 from k3py.objects.managing import Author, keep_times, own_creation, own_update
 from k3py.objects.meta import carry_over, check_meta, check_meta_update
-from k3py.objects.normalise import normalise
+from k3py.objects.normalise import normalised
 from k3py.objects.options import Patch, WriteOptions
 from k3py.objects.patch.result import patched_object
 from k3py.objects.problems import Unexplained
 from k3py.objects.rules import Rules
 from k3py.objects.validation import certificates
 from k3py.objects.validation.core import namespace_finalize
+from k3py.objects.views import shown
 from k3py.store.records import Record
 
 
@@ -56,19 +57,28 @@ class Removal(Decision):
 
 
 def creation(
-    kind: Kind, namespace: str, new: Any, admission: Admission, user: User, author: Author, source: random.Random
+    kind: Kind,
+    namespace: str,
+    new: Any,
+    admission: Admission,
+    user: User,
+    author: Author,
+    source: random.Random,
+    rules: Rules | None = None,
 ) -> list[str]:
     """Make ``new`` what is to be stored, in place; returns warnings. ``source`` gives the uid.
+
+    ``rules``: others than the kind's own.
 
     Raises:
         Problem: it cannot be stored.
     """
-    rules = rules_of(kind.type)
+    rules = rules or rules_of(kind.type)
     meta: ObjectMeta = new.metadata
     _place(kind, namespace, meta)
     if meta.resource_version:
         raise Unexplained("resourceVersion should not be set on objects to be created")
-    _normalised(kind, new)
+    normalised(kind, new)
     rules.default(new)
     own_creation(kind, new, author)
     _reset_meta(meta, author.now, source)
@@ -117,19 +127,26 @@ def _stamp(seconds: int) -> str:
 
 
 def update(
-    kind: Kind, current: Record, new: Any, subresource: str, admission: Admission, user: User, author: Author
+    kind: Kind,
+    current: Record,
+    new: Any,
+    subresource: str,
+    admission: Admission,
+    user: User,
+    author: Author,
+    rules: Rules | None = None,
 ) -> Decision:
-    """What an update comes to; ``new`` becomes the object that is to be stored.
+    """What an update comes to; ``new`` becomes the object that is to be stored. ``rules``: others than the kind's own.
 
     Raises:
         Problem: it cannot be stored.
     """
-    rules = rules_of(kind.type)
+    rules = rules or rules_of(kind.type)
     old: Any = codec.decode(kind.type, current.raw)
     meta, old_meta = new.metadata, old.metadata
     _place(kind, current.namespace, meta)
     _same_object(kind, meta, old_meta)
-    _normalised(kind, new)
+    normalised(kind, new)
     rules.default(new)
     owned = own_update(kind, current.raw, new, subresource, author)
     carry_over(meta, old_meta)
@@ -227,22 +244,14 @@ def patched(kind: Kind, current: Record, patch: Patch, options: WriteOptions) ->
     Raises:
         BadRequest, Invalid, InternalError: the patch cannot be applied.
     """
-    before = codec.to_plain(codec.decode(kind.type, current.raw))
+    before = codec.to_plain(codec.decode(kind.type, shown(kind, current.raw)))
     return patched_object(kind, before, patch, options.field_validation)
 
 
 def may_create(kind: Kind, obj: Any, subresource: str) -> bool:
     """Whether a PUT of an object that is not there creates it."""
     version = obj.metadata.resource_version
-    return subresource == "" and rules_of(kind.type).create_on_update and version in ("", "0")
-
-
-def _normalised(kind: Kind, obj: Any) -> None:
-    try:
-        normalise(obj)
-    except ValueError as error:
-        said = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {error}'
-        raise BadRequest(said) from None
+    return subresource == "" and rules_of(kind.view_of or kind.type).create_on_update and version in ("", "0")
 
 
 def _refuse(kind: Kind, name: str, wrong: Errors) -> None:

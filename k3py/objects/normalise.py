@@ -12,6 +12,8 @@ from typing import Any, Final, get_args, get_origin
 from k3py.model import quantity
 from k3py.model.codec import fields_of
 from k3py.model.definitions import merge_table
+from k3py.model.errors import BadRequest
+from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 
 _QUANTITY: Final = "io.k8s.apimachinery.pkg.api.resource.Quantity"
@@ -34,6 +36,19 @@ def normalise(obj: Wire) -> None:
         ValueError: one of them is none; the message is Kubernetes'.
     """
     _walk_of(type(obj))(obj)
+
+
+def normalised(kind: Kind, obj: Wire) -> None:
+    """The same, refusing in the API's words.
+
+    Raises:
+        BadRequest: a quantity or a time is none.
+    """
+    try:
+        normalise(obj)
+    except ValueError as error:
+        said = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {error}'
+        raise BadRequest(said) from None
 
 
 @lru_cache(CACHE_ENTRIES)

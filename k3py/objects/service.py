@@ -31,6 +31,8 @@ from k3py.objects.scales import Scales
 from k3py.objects.service_addresses import ServiceAddresses, ServiceRanges
 from k3py.objects.storing import operation_of, storing
 from k3py.objects.typed import Typed
+from k3py.objects.views import shown
+from k3py.objects.views.writing import rules_through, stored_form, stored_kind
 from k3py.objects.vpc_admission import MayUse, masters_may_use
 from k3py.store.records import Record
 from k3py.store.store import Store
@@ -97,8 +99,11 @@ class Objects(Reads):
     async def _create(
         self, kind: Kind, namespace: str, new: Any, options: WriteOptions, user: User, author: Author
     ) -> Written:
+        rules = rules_through(kind)
         try:
-            warnings = changes.creation(kind, namespace, new, self.admission, user, author, self._source)
+            new, author = stored_form(kind, None, new, "", author)
+            kind = stored_kind(kind)
+            warnings = changes.creation(kind, namespace, new, self.admission, user, author, self._source, rules)
         except Problem:
             await self.settled()
             raise
@@ -182,7 +187,7 @@ class Objects(Reads):
         """
         current = self.store.latest(collection_name(kind), namespace, name)
         try:
-            live = None if current is None else current.raw
+            live = None if current is None else shown(kind, current.raw)
             new, author = applying.decide(kind, name, live, patch, subresource, options, self.clock.now())
         except Problem:
             await self.settled()
@@ -207,9 +212,11 @@ class Objects(Reads):
         Raises:
             As ``update``.
         """
-        author = author or self.author(options, user)
+        author, rules = author or self.author(options, user), rules_through(kind)
         try:
-            decision = changes.update(kind, current, new, subresource, self.admission, user, author)
+            new, author = stored_form(kind, current.raw, new, subresource, author)
+            kind = stored_kind(kind)
+            decision = changes.update(kind, current, new, subresource, self.admission, user, author, rules)
         except Problem:
             await self.settled()
             raise
@@ -248,7 +255,7 @@ class Objects(Reads):
         """
         deletion.check_options(options)
         current = await self.current(kind, namespace, name)
-        return await self._delete(kind, current, options, user)
+        return await self._delete(stored_kind(kind), current, options, user)
 
     async def _delete(self, kind: Kind, current: Record, options: meta_v1.DeleteOptions, user: User) -> Deleted:
         try:
@@ -273,7 +280,7 @@ class Objects(Reads):
         Raises:
             As ``delete``, but for NotFound.
         """
-        await delete_records(self.store, self.admission, kind, records, options, user, self.clock)
+        await delete_records(self.store, self.admission, stored_kind(kind), records, options, user, self.clock)
 
     async def bind(
         self, namespace: str, name: str, target: core_v1.Binding, options: WriteOptions, user: User

@@ -26,6 +26,7 @@ from k3py.model import codec
 from k3py.model.generated import meta_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
+from k3py.objects.views import shown
 from k3py.store.records import Record
 
 COLUMNS: Mapping[type[Wire], Columns] = {
@@ -66,20 +67,22 @@ def partial_metadata(raw: bytes, version: str = "v1") -> bytes:
 
 def row(kind: Kind, raw: bytes, now: float, include: str, version: str = "v1") -> bytes:
     """One row as JSON. ``include`` says how much of the object comes along: ``None``, ``Metadata`` or ``Object``."""
-    columns = COLUMNS.get(kind.type, _OTHERS)
-    obj = codec.decode(kind.type, raw)
+    stored = kind.view_of or kind.type
+    columns = COLUMNS.get(stored, _OTHERS)
+    obj = codec.decode(stored, raw)
     cells = msgspec.json.encode(columns.cells(obj, now))
     if columns.conditions is not None and (said := columns.conditions(obj)):
         cells += b',"conditions":' + msgspec.json.encode(said)
     if include == "None":
         return b'{"cells":' + cells + b',"object":null}'
+    raw = shown(kind, raw)
     body = raw if include == "Object" else partial_metadata(raw, version)
     return b'{"cells":' + cells + b',"object":' + body + b"}"
 
 
 def definitions(kind: Kind) -> bytes:
     """``columnDefinitions`` as JSON."""
-    columns = COLUMNS.get(kind.type, _OTHERS)
+    columns = COLUMNS.get(kind.view_of or kind.type, _OTHERS)
     return msgspec.json.encode(
         [
             {
