@@ -10,7 +10,7 @@ import msgspec
 
 from k3py.model.codec import fields_of
 from k3py.model.errors import RequestTooLarge
-from k3py.model.generated import batch_v1, core_v1, discovery_v1, rbac_v1
+from k3py.model.generated import autoscaling_v2, batch_v1, core_v1, discovery_v1, rbac_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.store.records import Encoded
@@ -26,6 +26,9 @@ encode = _encoder.encode
 # Lists that are written even when they are empty, which then read null: so Kubernetes gives them back from its store.
 # Within a string the quotes would be escaped, and nothing else in these kinds has such a member.
 _ALWAYS_WRITTEN: Final[dict[type[Wire], tuple[bytes, ...]]] = {
+    autoscaling_v2.HorizontalPodAutoscaler: (b'"currentMetrics":',),
+    batch_v1.CronJob: (b'"rules":',),
+    batch_v1.Job: (b'"rules":',),
     discovery_v1.EndpointSlice: (b'"endpoints":', b'"ports":'),
     rbac_v1.ClusterRole: (b'"rules":',),
     rbac_v1.Role: (b'"rules":',),
