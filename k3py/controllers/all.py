@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from k3py.base.clock import Clock
 from k3py.controllers.controller import Controller
 from k3py.controllers.deployment import DeploymentController
+from k3py.controllers.disruption import DisruptionController
 from k3py.controllers.endpointslice import EndpointSliceController
 from k3py.controllers.garbage_collector import GarbageCollector
 from k3py.controllers.namespace import NamespaceController
@@ -57,6 +58,7 @@ def controllers(settings: Settings | None = None) -> Sequence[Controller]:
         PodGarbageController(chosen.finished_pods_max),
         *([RootCaController(chosen.root_ca_pem)] if chosen.root_ca_pem else []),
         VpcController(chosen.service_cidr),
+        DisruptionController(),
     )
 
 
