@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -17,7 +18,8 @@ SERVER = f"""mkdir -p /w/cgi-bin
 echo '{PAGE}' > /w/index.html
 head -c {BIG_BYTES} /dev/urandom > /w/big
 printf '#!/bin/sh\\necho Content-Type: text/plain\\necho\\necho $REQUEST_METHOD $QUERY_STRING $HTTP_X_FORWARDED_URI\\ncat\\n' > /w/cgi-bin/tell
-chmod +x /w/cgi-bin/tell
+printf '#!/bin/sh\\necho Content-Type: text/plain\\necho\\nmd5sum\\n' > /w/cgi-bin/sum
+chmod +x /w/cgi-bin/*
 exec httpd -f -p {PORT} -h /w
 """  # noqa: E501
 
@@ -69,6 +71,19 @@ def test_large_answers_heads_and_redirects(shared_cluster: Cluster, namespace: s
     assert (root.status_code, root.headers["location"]) == (301, f"{proxied}/")
 
 
+def test_uploads_are_larger_than_what_the_api_itself_takes(shared_cluster: Cluster, web: str) -> None:
+    blob = bytes(range(256)) * 40_000  # 10 MB; the API's own bodies have at most 3 MiB
+    told = shared_cluster.api.post(f"{web}/pods/web/proxy/cgi-bin/sum", content=blob)
+    assert told.text.split()[0] == hashlib.md5(blob).hexdigest()
+
+    def pieces() -> Iterator[bytes]:
+        for at in range(0, len(blob), 100_000):
+            yield blob[at : at + 100_000]
+
+    refused = shared_cluster.api.post(f"{web}/pods/web:81/proxy/cgi-bin/sum", content=pieces())
+    assert refused.status_code == 503
+
+
 def test_nobody_there_is_503(shared_cluster: Cluster, web: str) -> None:
     answer = shared_cluster.api.get(f"{web}/pods/web:81/proxy/x")
     assert (answer.status_code, answer.json()["reason"]) == (503, "ServiceUnavailable")
@@ -106,3 +121,43 @@ def test_a_copy_of_a_pod_is_debugged(shared_cluster: Cluster, namespace: str, re
     )  # fmt: skip
     cluster.until_pod(namespace, "copy", is_running, "pod copy is up")
     until(lambda: "seen" in cluster.kubectl("-n", namespace, "logs", "copy", "-c", "debugger"), "what the copy sees")
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_running_pod_is_debugged_beside_its_container(shared_cluster: Cluster, namespace: str, release: str) -> None:
+    cluster = shared_cluster
+    cluster.apply(pod(namespace, "web", FOREVER))
+    before = cluster.until_pod(namespace, "web", is_running, "pod web is up")
+    cluster.kubectl(
+        "-n", namespace, "debug", "web", "-i", f"--image={BUSYBOX}", "--target=main", "-c", "debugger", "--", "sh",
+        stdin=b"ps; echo typed; exit 7\n", code=None, release=release,
+    )  # fmt: skip
+    said = until(lambda: cluster.kubectl("-n", namespace, "logs", "web", "-c", "debugger"), "what the debugger said")
+    assert "typed" in said
+    assert "while :" in said, "the processes of its target"
+
+    def ended(made: Object) -> bool:
+        statuses = made["status"].get("ephemeralContainerStatuses", [{}])
+        return bool(statuses[0].get("state", {}).get("terminated", {}).get("exitCode") == 7)
+
+    after = cluster.until_pod(namespace, "web", ended, "the debugger has ended")
+    assert after["status"]["containerStatuses"] == before["status"]["containerStatuses"]
+    assert after["status"]["phase"] == "Running"
+
+
+def test_a_debugger_outlives_the_agent(cluster: Cluster) -> None:
+    namespace = "default"
+    cluster.apply(pod(namespace, "web", FOREVER))
+    cluster.until_pod(namespace, "web", is_running, "pod web is up")
+    cluster.kubectl("debug", "web", f"--image={BUSYBOX}", "-c", "debugger", "--", "sleep", "1000")
+
+    def running(made: Object) -> str:
+        statuses = made["status"].get("ephemeralContainerStatuses", [{}])
+        return str(statuses[0].get("containerID", "")) if "running" in statuses[0].get("state", {}) else ""
+
+    before = running(cluster.until_pod(namespace, "web", running, "the debugger runs"))
+    cluster.kill9("agent")
+    cluster.up()
+    assert cluster.kubectl("exec", "web", "-c", "debugger", "--", "echo", "here") == "here\n"
+    assert running(cluster.until_pod(namespace, "web", running, "the debugger runs on")) == before
+    cluster.kubectl("delete", "pod", "web")
