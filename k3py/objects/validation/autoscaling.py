@@ -193,7 +193,7 @@ def _target(target: autoscaling_v2.MetricTarget, path: str, wrong: Errors) -> No
     if target.type not in TARGET_TYPES:
         wrong.invalid(f"{path}.type", target.type, "must be either Utilization, Value, or AverageValue")
     for name, amount in (("value", target.value), ("averageValue", target.average_value)):
-        if amount is not None and quantity.parse(amount) <= 0:
+        if amount is not None and quantity.parse(amount or "0") <= 0:
             wrong.invalid(f"{path}.{name}", amount, "must be positive")
     utilization = target.average_utilization
     if utilization is not None and utilization < 1:
@@ -212,7 +212,7 @@ def _rules(rules: autoscaling_v2.HPAScalingRules, path: str, wrong: Errors) -> N
         wrong.required(f"{path}.policies", "must specify at least one Policy")
     for index, policy in enumerate(rules.policies):
         _policy(policy, f"{path}.policies[{index}]", wrong)
-    if rules.tolerance is not None and quantity.parse(rules.tolerance) < 0:
+    if rules.tolerance is not None and quantity.parse(rules.tolerance or "0") < 0:
         wrong.invalid(f"{path}.tolerance", rules.tolerance, "must be greater than or equal to 0")
 
 

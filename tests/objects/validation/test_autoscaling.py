@@ -80,6 +80,11 @@ def test_autoscalers_are_told_everything_at_once(made: Any, said: list[str]) -> 
     assert checked(made) == said
 
 
+def test_an_empty_amount_is_none() -> None:
+    made = _metric("Pods", metric=METRIC, target={"type": "AverageValue", "averageValue": ""})
+    assert checked(made) == [f'{M}.pods.target.averageValue: Invalid value: "": must be positive']
+
+
 def _behavior(**rules: Any) -> Any:
     return _autoscaler(behavior={"scaleUp": rules})
 
