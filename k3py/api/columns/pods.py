@@ -1,22 +1,36 @@
-"""A pod in one line: how far it is, said with the most telling reason."""
+"""A pod in one line: how far it is, said with the most telling reason. Source: ``printers/internalversion``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from k3py.api.columns.column import AGE, NAME, NONE, Column, Columns, age, human_duration
+from k3py.api.columns.described import meaning
 from k3py.base.clock import parse_rfc3339
 from k3py.model.generated import core_v1
 from k3py.model.struct import Wire
 
 NODE_LOST = "NodeLost"
+_TERMINAL: Final = ("Failed", "Succeeded")
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """What a pod's containers come to. ``restarted_at``: when the last one ended, seconds since 1970."""
+
+    word: str
+    ready: int
+    restarts: int
+    restarted_at: float | None
 
 
 def _condition(pod: core_v1.Pod, kind: str) -> core_v1.PodCondition | None:
     return next((each for each in pod.status.conditions if each.type == kind), None)
 
 
-def _is_sidecar(container: core_v1.Container) -> bool:
-    return container.restart_policy == "Always"
+def _is_true(pod: core_v1.Pod, kind: str) -> bool:
+    found = _condition(pod, kind)
+    return found is not None and found.status == "True"
 
 
 def _ended(state: core_v1.ContainerStateTerminated) -> str:
@@ -25,99 +39,98 @@ def _ended(state: core_v1.ContainerStateTerminated) -> str:
     return f"Signal:{state.signal}" if state.signal else f"ExitCode:{state.exit_code}"
 
 
-def _initializing(pod: core_v1.Pod) -> str:
-    """``Init:...`` while an init container is not through; empty when all are."""
-    by_name = {each.name: each for each in pod.spec.init_containers}
+def _sidecars(pod: core_v1.Pod) -> set[str]:
+    return {each.name for each in pod.spec.init_containers if each.restart_policy == "Always"}
+
+
+def _restarts(statuses: Sequence[core_v1.ContainerStatus]) -> tuple[int, float | None]:
+    """How often containers were started again, and when the last one had ended."""
+    ends = [each.last_state.terminated.finished_at for each in statuses if each.last_state.terminated is not None]
+    return sum(each.restart_count for each in statuses), max(
+        (parse_rfc3339(each) for each in ends if each), default=None
+    )
+
+
+def _initializing(pod: core_v1.Pod, sidecars: set[str]) -> tuple[str, int, list[core_v1.ContainerStatus]]:
+    """``Init:...`` while an init container is not through, empty when all are; how many sidecars are ready so far, and
+    the statuses that were looked at."""
+    ready = 0
+    seen: list[core_v1.ContainerStatus] = []
     for index, status in enumerate(pod.status.init_container_statuses):
+        seen.append(status)
         terminated, waiting = status.state.terminated, status.state.waiting
-        container = by_name.get(status.name)
         if terminated is not None and terminated.exit_code == 0:
             continue
-        if container is not None and _is_sidecar(container) and status.started:
+        if status.name in sidecars and status.started:
+            ready += status.ready
             continue
         if terminated is not None:
-            return f"Init:{_ended(terminated)}"
+            return f"Init:{_ended(terminated)}", ready, seen
         if waiting is not None and waiting.reason and waiting.reason != "PodInitializing":
-            return f"Init:{waiting.reason}"
-        return f"Init:{index}/{len(pod.spec.init_containers)}"
-    return ""
+            return f"Init:{waiting.reason}", ready, seen
+        return f"Init:{index}/{len(pod.spec.init_containers)}", ready, seen
+    return "", ready, seen
+
+
+def _summary(pod: core_v1.Pod) -> _Summary:
+    word = pod.status.reason or pod.status.phase
+    scheduled = _condition(pod, "PodScheduled")
+    if scheduled is not None and scheduled.reason == "SchedulingGated":
+        word = "SchedulingGated"
+    sidecars = _sidecars(pod)
+    initializing, ready, seen = _initializing(pod, sidecars)
+    word = initializing or word
+    counted: Sequence[core_v1.ContainerStatus] = seen
+    if not initializing or _is_true(pod, "Initialized"):
+        word, running = _running_word(pod, word)
+        ready += running
+        counted = [*(each for each in seen if each.name in sidecars), *pod.status.container_statuses]
+    if pod.metadata.deletion_timestamp:
+        if pod.status.reason == NODE_LOST:
+            word = "Unknown"
+        elif pod.status.phase not in _TERMINAL:
+            word = "Terminating"
+    return _Summary(word, ready, *_restarts(counted))
+
+
+def _running_word(pod: core_v1.Pod, word: str) -> tuple[str, int]:
+    """The most telling reason of the containers, the first one's last; how many of them are ready."""
+    running = 0
+    for status in reversed(pod.status.container_statuses):
+        waiting, terminated = status.state.waiting, status.state.terminated
+        if waiting is not None and waiting.reason:
+            word = waiting.reason
+        elif terminated is not None:
+            word = _ended(terminated)
+        elif status.ready and status.state.running is not None:
+            running += 1
+    if word == "Completed" and running:
+        word = "Running" if _is_true(pod, "Ready") else "NotReady"
+    return word, running
 
 
 def status_word(pod: core_v1.Pod) -> str:
     """The STATUS column."""
-    reason = pod.status.reason or pod.status.phase
-    scheduled = _condition(pod, "PodScheduled")
-    if scheduled is not None and scheduled.reason == "SchedulingGated":
-        reason = "SchedulingGated"
-    initializing = _initializing(pod)
-    initialized = _condition(pod, "Initialized")
-    if initializing:
-        reason = initializing
-    if not initializing or (initialized is not None and initialized.status == "True"):
-        reason = _running_word(pod, reason)
-    if pod.metadata.deletion_timestamp:
-        if pod.status.reason == NODE_LOST:
-            return "Unknown"
-        return reason if reason in ("Succeeded", "Failed") else "Terminating"
-    return reason
-
-
-def _running_word(pod: core_v1.Pod, reason: str) -> str:
-    running = False
-    for status in reversed(pod.status.container_statuses):
-        waiting, terminated = status.state.waiting, status.state.terminated
-        if waiting is not None and waiting.reason:
-            reason = waiting.reason
-        elif terminated is not None:
-            reason = _ended(terminated)
-        elif status.ready and status.state.running is not None:
-            running = True
-    if reason == "Completed" and running:
-        ready = _condition(pod, "Ready")
-        return "Running" if ready is not None and ready.status == "True" else "NotReady"
-    return reason
-
-
-def _restarts(pod: core_v1.Pod, now: float) -> str:
-    """Restarts of what runs now, with the age of the last one."""
-    sidecars = {each.name for each in pod.spec.init_containers if _is_sidecar(each)}
-    init = pod.status.init_container_statuses
-    if _initializing(pod):
-        counted = list(init)
-    else:
-        counted = [*pod.status.container_statuses, *(each for each in init if each.name in sidecars)]
-    count = sum(each.restart_count for each in counted)
-    ends = [each.last_state.terminated.finished_at for each in counted if each.last_state.terminated is not None]
-    times = [parse_rfc3339(each) for each in ends if each]
-    if not count or not times:
-        return str(count)
-    return f"{count} ({human_duration(now - max(times))} ago)"
-
-
-def _ready(pod: core_v1.Pod) -> str:
-    sidecars = {each.name for each in pod.spec.init_containers if _is_sidecar(each)}
-    total = len(pod.spec.containers) + len(sidecars)
-    ready = sum(each.ready and each.state.running is not None for each in pod.status.container_statuses)
-    ready += sum(
-        each.name in sidecars and each.ready and bool(each.started) for each in pod.status.init_container_statuses
-    )
-    return f"{ready}/{total}"
+    return _summary(pod).word
 
 
 def _readiness_gates(pod: core_v1.Pod) -> str:
     if not pod.spec.readiness_gates:
         return NONE
-    true = {each.type for each in pod.status.conditions if each.status == "True"}
-    met = sum(gate.condition_type in true for gate in pod.spec.readiness_gates)
+    met = sum(_is_true(pod, gate.condition_type) for gate in pod.spec.readiness_gates)
     return f"{met}/{len(pod.spec.readiness_gates)}"
 
 
 def _cells(pod: core_v1.Pod, now: float) -> list[Any]:
+    summary = _summary(pod)
+    restarts = str(summary.restarts)
+    if summary.restarts and summary.restarted_at is not None:
+        restarts = f"{restarts} ({human_duration(now - summary.restarted_at)} ago)"
     return [
         pod.metadata.name,
-        _ready(pod),
-        status_word(pod),
-        _restarts(pod, now),
+        f"{summary.ready}/{len(pod.spec.containers) + len(_sidecars(pod))}",
+        summary.word,
+        restarts,
         age(pod.metadata, now),
         pod.status.pod_ips[0].ip if pod.status.pod_ips else (pod.status.pod_ip or NONE),
         pod.spec.node_name or NONE,
@@ -143,14 +156,18 @@ def _conditions(pod: core_v1.Pod) -> list[dict[str, str]]:
 PODS = Columns(
     (
         NAME,
-        Column("Ready", description="Containers that are ready, of all."),
-        Column("Status", description="How far the pod is."),
-        Column("Restarts", description="How often its containers were started again."),
+        Column("Ready", description="The aggregate readiness state of this pod for accepting traffic."),
+        Column("Status", description="The aggregate status of the containers in this pod."),
+        Column(
+            "Restarts",
+            description="The number of times the containers in this pod have been restarted and when the last container"
+            " in this pod has restarted.",
+        ),
         AGE,
-        Column("IP", priority=1, description="The pod's address."),
-        Column("Node", priority=1, description="The node it is bound to."),
-        Column("Nominated Node", priority=1, description="The node that preemption makes room on."),
-        Column("Readiness Gates", priority=1, description="Further conditions for readiness that are met."),
+        Column("IP", priority=1, description=meaning(core_v1.PodStatus, "podIP")),
+        Column("Node", priority=1, description=meaning(core_v1.PodSpec, "nodeName")),
+        Column("Nominated Node", priority=1, description=meaning(core_v1.PodStatus, "nominatedNodeName")),
+        Column("Readiness Gates", priority=1, description=meaning(core_v1.PodSpec, "readinessGates")),
     ),
     _cells,
     _conditions,
