@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from k3py.model.generated.core_v1 import Pod
+from k3py.model.generated.core_v1 import EphemeralContainer, Pod
 from tests.agent.world import Script, World, container, pod, run
 
 # How many of the agent's callbacks lie between two kills: each callback is one step between two awaits.
@@ -24,7 +24,18 @@ def with_init() -> Pod:
     return pod("web", container("web"), init_containers=[container("setup")], termination_grace_period_seconds=3)
 
 
-PODS: list[tuple[str, Callable[[], Pod]]] = [("plain", plain), ("with an init container", with_init)]
+def with_debugger() -> Pod:
+    made = pod()
+    debugger = EphemeralContainer(name="debugger", image="busybox:1", target_container_name="web")
+    made.spec.ephemeral_containers = [debugger]
+    return made
+
+
+PODS: list[tuple[str, Callable[[], Pod]]] = [
+    ("plain", plain),
+    ("with an init container", with_init),
+    ("with an ephemeral container", with_debugger),
+]
 
 
 def script(_: object, config: object) -> Script:
@@ -72,8 +83,12 @@ async def start_story(world: World, kill_at: int | None, make: Callable[[], Pod]
     world.start()
     await world.until(lambda: world.phase() == "Running", 60)
     await world.until(lambda: world.cluster.pod().status.conditions[2].status == "True", 60)  # type: ignore[union-attr]
-    running = [each for each in world.containers() if each.status.exit_code is None]
-    assert [each.config.name for each in running] == ["web"]
+    wanted = ["web", *(each.name for each in make().spec.ephemeral_containers)]
+
+    def running() -> list[str]:
+        return [each.config.name for each in world.containers() if each.status.exit_code is None]
+
+    await world.until(lambda: running() == wanted, 60)
     assert {each.config.attempt for each in world.containers()} == {0}
     starts = [subject for act, subject in world.runtime.acts if act == "start_container"]
     assert len(starts) == len(set(starts))

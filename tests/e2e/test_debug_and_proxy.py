@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import socket
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
+from k3py.client.kubeconfig import load_kubeconfig
 from tests.e2e.cluster import BUSYBOX, FOREVER, Cluster, Object, is_ready, is_running, pod, until
 
 RELEASES = ["1.29", "1.37"]
 BIG_BYTES = 5_000_000
 PORT = 8080
+SWITCHING_PORT = 9000
 PAGE = '<a href="/other">other</a>'
 # A web server with a page, a large file, and a program that tells what it is asked.
 SERVER = f"""mkdir -p /w/cgi-bin
@@ -20,6 +23,14 @@ head -c {BIG_BYTES} /dev/urandom > /w/big
 printf '#!/bin/sh\\necho Content-Type: text/plain\\necho\\necho $REQUEST_METHOD $QUERY_STRING $HTTP_X_FORWARDED_URI\\ncat\\n' > /w/cgi-bin/tell
 printf '#!/bin/sh\\necho Content-Type: text/plain\\necho\\nmd5sum\\n' > /w/cgi-bin/sum
 chmod +x /w/cgi-bin/*
+cat > /w/switch <<'END'
+#!/bin/sh
+while read -r line && [ ${{#line}} -gt 1 ]; do :; done
+printf 'HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: echo\\r\\nConnection: Upgrade\\r\\n\\r\\n'
+exec cat
+END
+chmod +x /w/switch
+nc -ll -p {SWITCHING_PORT} -e /w/switch &
 exec httpd -f -p {PORT} -h /w
 """  # noqa: E501
 
@@ -82,6 +93,25 @@ def test_uploads_are_larger_than_what_the_api_itself_takes(shared_cluster: Clust
 
     refused = shared_cluster.api.post(f"{web}/pods/web:81/proxy/cgi-bin/sum", content=pieces())
     assert refused.status_code == 503
+
+
+def test_another_protocol_is_passed_through(shared_cluster: Cluster, web: str) -> None:
+    cluster = shared_cluster
+    access = load_kubeconfig(cluster.paths.admin_kubeconfig)
+    line = f"GET {web}/pods/web:{SWITCHING_PORT}/proxy/ HTTP/1.1"
+    head = "\r\n".join((line, "Host: api", "Connection: Upgrade", "Upgrade: echo", "", ""))
+    with (
+        socket.create_connection(("127.0.0.1", cluster.port), 10) as plain,
+        access.tls().wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        connection.sendall(head.encode())
+        said = connection.makefile("rb")
+        assert said.readline() == b"HTTP/1.1 101 Switching Protocols\r\n"
+        while said.readline() not in (b"\r\n", b""):
+            pass
+        for text in (b"first\n", b"second\n"):
+            connection.sendall(text)
+            assert said.readline() == text
 
 
 def test_nobody_there_is_503(shared_cluster: Cluster, web: str) -> None:
