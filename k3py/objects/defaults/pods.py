@@ -225,24 +225,22 @@ _SOURCES: Final = tuple(name for name in core_v1.Volume.__struct_fields__ if nam
 
 
 def _volume(volume: core_v1.Volume) -> None:
-    if volume.config_map is not None and volume.config_map.default_mode is None:
-        volume.config_map.default_mode = FILE_MODE
-    elif volume.secret is not None and volume.secret.default_mode is None:
-        volume.secret.default_mode = FILE_MODE
-    elif volume.host_path is not None and volume.host_path.type is None:
+    for files in (volume.config_map, volume.secret):
+        if files is not None and files.default_mode is None:
+            files.default_mode = FILE_MODE
+    if volume.host_path is not None and volume.host_path.type is None:
         volume.host_path.type = ""
-    elif volume.downward_api is not None:
+    if volume.downward_api is not None:
         if volume.downward_api.default_mode is None:
             volume.downward_api.default_mode = FILE_MODE
         _downward_items(volume.downward_api.items)
-    elif volume.projected is not None:
+    if volume.projected is not None:
         _projected(volume.projected)
-    elif volume.ephemeral is not None and volume.ephemeral.volume_claim_template is not None:
+    if volume.ephemeral is not None and volume.ephemeral.volume_claim_template is not None:
         claim_spec(volume.ephemeral.volume_claim_template.spec)
-    elif volume.image is not None:
+    if volume.image is not None:
         volume.image.pull_policy = volume.image.pull_policy or _pull_policy(volume.image.reference)
-    else:
-        _remote_volume(volume)
+    _remote_volume(volume)
 
 
 def _downward_items(items: Iterable[core_v1.DownwardAPIVolumeFile]) -> None:
@@ -269,18 +267,18 @@ def _remote_volume(volume: core_v1.Volume) -> None:
     """Volumes that hardly anybody uses; one that names no source at all is an emptyDir."""
     if volume.iscsi is not None:
         volume.iscsi.iscsi_interface = volume.iscsi.iscsi_interface or "default"
-    elif volume.rbd is not None:
+    if volume.rbd is not None:
         volume.rbd.pool = volume.rbd.pool or "rbd"
         volume.rbd.user = volume.rbd.user or "admin"
         volume.rbd.keyring = volume.rbd.keyring or "/etc/ceph/keyring"
-    elif volume.azure_disk is not None:
+    if volume.azure_disk is not None:
         volume.azure_disk.caching_mode = volume.azure_disk.caching_mode or "ReadWrite"
         volume.azure_disk.kind = volume.azure_disk.kind or "Shared"
         volume.azure_disk.fs_type = volume.azure_disk.fs_type or "ext4"
         if volume.azure_disk.read_only is None:
             volume.azure_disk.read_only = False
-    elif volume.scale_io is not None:
+    if volume.scale_io is not None:
         volume.scale_io.storage_mode = volume.scale_io.storage_mode or "ThinProvisioned"
         volume.scale_io.fs_type = volume.scale_io.fs_type or "xfs"
-    elif all(getattr(volume, source) is None for source in _SOURCES):
+    if all(getattr(volume, source) is None for source in _SOURCES):
         volume.empty_dir = core_v1.EmptyDirVolumeSource()
