@@ -43,6 +43,7 @@ _WAITING: Final = {
     "ErrImagePull": "image can't be pulled",
     "ImagePullBackOff": "trying and failing to pull image",
 }
+_CHANNELS: Final = {"Stdout": frozenset((Output.STDOUT,)), "Stderr": frozenset((Output.STDERR,))}
 PORT_FORWARD_READ_BYTES: Final = wire.MESSAGE_BYTES_MAX - 1
 
 
@@ -146,6 +147,7 @@ class PodStreams:
             since=self._since(request),
             timestamps=request.timestamps,
             limit_bytes=request.limit_bytes,
+            channels=_CHANNELS.get(request.stream, frozenset(Output)),
         )
         known = worker.record.container(request.container)
         ended: asyncio.Task[Any] | None = None

@@ -12,6 +12,8 @@ from k3py.objects.fields import Errors
 
 _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 _QUOTED_MAX: Final = 64
+ALL_STREAMS: Final = "All"
+STREAMS: Final = (ALL_STREAMS, "Stderr", "Stdout")
 
 
 def check_log_options(query: Query, pod: str) -> None:
@@ -31,6 +33,11 @@ def check_log_options(query: Query, pod: str) -> None:
         wrong.forbidden("", "at most one of `sinceTime` or `sinceSeconds` may be specified")
     elif since is not None and since < 1:
         wrong.invalid("sinceSeconds", since, "must be greater than 0")
+    stream = first(query, "stream") or ALL_STREAMS
+    if stream not in STREAMS:
+        wrong.unsupported("stream", stream[:_QUOTED_MAX], STREAMS)
+    elif stream != ALL_STREAMS and tail is not None:
+        wrong.forbidden("", "`tailLines` and specific `stream` are mutually exclusive for now")
     if wrong:
         raise invalid("PodLogOptions", "", pod, wrong.causes)
 
@@ -49,6 +56,7 @@ def logs_request(pod: Pod, container: str, query: Query) -> Logs:
         tail_lines=integer(query, "tailLines"),
         timestamps=_flag(query, "timestamps"),
         limit_bytes=integer(query, "limitBytes"),
+        stream=first(query, "stream") or ALL_STREAMS,
     )
 
 

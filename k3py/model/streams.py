@@ -55,7 +55,8 @@ class Attach(_Request, frozen=True, kw_only=True, tag="attach"):
 class Logs(_Request, frozen=True, kw_only=True, tag="logs"):
     """What a container wrote (``PodLogOptions``).
 
-    ``since_time`` is RFC 3339 text, ``tail_lines`` counts from the end; None means no limit.
+    ``since_time`` is RFC 3339 text, ``tail_lines`` counts from the end; None means no limit. ``stream`` is ``All``,
+    ``Stdout`` or ``Stderr``.
     """
 
     container: str
@@ -66,6 +67,7 @@ class Logs(_Request, frozen=True, kw_only=True, tag="logs"):
     tail_lines: int | None = None
     timestamps: bool = False
     limit_bytes: int | None = None
+    stream: str = "All"
 
 
 class PortForward(_Request, frozen=True, kw_only=True, tag="portForward"):

@@ -107,6 +107,8 @@ def test_logs_exec_and_attach_reach_it(tmp_path: Path) -> None:
         await until_running(world)
         there = {"container": "debugger"}
         assert (await answer(world, asking(Logs, world, **there))).text() == "hello\n"
+        assert (await answer(world, asking(Logs, world, stream="Stdout", **there))).text() == "hello\n"
+        assert (await answer(world, asking(Logs, world, stream="Stderr", **there))).text() == ""
         assert (await answer(world, asking(Exec, world, command=("true",), **there))).status()["status"] == "Success"
         assert (await answer(world, asking(Attach, world, **there))).status()["status"] == "Success"
 

@@ -10,7 +10,7 @@ from k3py.model.errors import BadRequest, Invalid
 from k3py.model.generated.core_v1 import Pod
 from k3py.model.streams import decode_request, encode_request
 
-NAMES = st.sampled_from(["tailLines", "limitBytes", "sinceSeconds", "sinceTime", "follow", "previous", "timestamps"])
+NAMES = st.sampled_from(["tailLines", "limitBytes", "sinceSeconds", "sinceTime", "follow", "previous", "stream"])
 TEXTS = st.text(max_size=25) | st.integers().map(str) | st.datetimes().map(lambda time: f"{time.isoformat()}Z")
 
 

@@ -134,6 +134,9 @@ WRONG_OPTIONS = [
     ("tailLines=x", 400, 'strconv.ParseInt: parsing "x": invalid syntax'),
     ("sinceTime=yesterday", 400,
      'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"'),
+    ("stream=Both", 422, 'stream: Unsupported value: "Both": supported values: "All", "Stderr", "Stdout"'),
+    ("stream=Stderr&tailLines=1", 422,
+     ": Forbidden: `tailLines` and specific `stream` are mutually exclusive for now"),
     ("container=none", 400, "container none is not valid for pod p"),
 ]  # fmt: skip
 
