@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from k3py.model.registry import Kind, Registry
 
+# Once the way to watch, before the parameter; some programs still do (Kubernetes API Concepts, deprecated).
+WATCH = "watch"
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 # Resources behind which there is a server of its own.
@@ -68,6 +70,9 @@ class Router:
         else:
             return None
         namespace = ""
+        is_old_watch = rest[0] == WATCH and len(rest) > 1 and method == "GET"
+        if is_old_watch:
+            rest = rest[1:]
         # /namespaces/x/status is a subresource of the namespace, /namespaces/x/pods a resource in it.
         if rest[0] == "namespaces" and len(rest) > 2 and rest[2] not in ("status", "finalize"):
             namespace, rest = rest[1], rest[2:]
@@ -78,7 +83,9 @@ class Router:
         subresource = rest[2] if len(rest) > 2 else ""
         if len(rest) > 3 or (subresource and subresource not in kind.subresources):
             return None
-        verb = _verb(method, bool(name), watch)
+        if is_old_watch and subresource:
+            return None
+        verb = WATCH if is_old_watch else _verb(method, bool(name), watch)
         return Target(kind, verb, namespace, name, subresource, proxied)
 
 

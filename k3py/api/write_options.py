@@ -11,6 +11,7 @@ from k3py.api.http.messages import Request
 from k3py.api.parameters import first, flag, integer
 from k3py.model.errors import invalid
 from k3py.model.generated import meta_v1
+from k3py.objects.apply.managed import UNKNOWN
 from k3py.objects.decode import decode_options
 from k3py.objects.deletion import check_options
 from k3py.objects.fields import Errors
@@ -34,7 +35,7 @@ def write_options(request: Request) -> WriteOptions:
         Invalid: a value is none of those that Kubernetes has, or does not go with this kind of write.
     """
     query = request.query
-    if not query:
+    if not query and (request.method != "PATCH" or media_type(request) != APPLY_PATCH):
         return WriteOptions(field_manager=_user_agent(request), field_validation=FieldValidation.WARN)
     wrong = Errors()
     manager, force = first(query, "fieldManager"), flag(query, "force")
@@ -64,9 +65,9 @@ def write_options(request: Request) -> WriteOptions:
 def _user_agent(request: Request) -> str:
     """The field manager of a client that names none: what its user agent says before the first slash."""
     name = request.header(b"user-agent").partition("/")[0]
-    if len(name) <= FIELD_MANAGER_LENGTH_MAX and name.isascii() and name.isprintable():
-        return name
-    return _cut("".join(each for each in name if each.isprintable()))
+    if not (len(name) <= FIELD_MANAGER_LENGTH_MAX and name.isascii() and name.isprintable()):
+        name = _cut("".join(each for each in name if each.isprintable()))
+    return name or UNKNOWN
 
 
 def _cut(name: str) -> str:

@@ -43,7 +43,9 @@ def renewed(known: coordination_v1.Lease | None, holder: str, now: float) -> coo
         spec.acquire_time, spec.lease_transitions = before.acquire_time, before.lease_transitions
     elif before is not None:
         spec.lease_transitions = (before.lease_transitions or 0) + 1
-    return coordination_v1.Lease(metadata=meta_v1.ObjectMeta(name=NAME, namespace=NAMESPACE), spec=spec)
+    version = known.metadata.resource_version if known is not None else ""
+    meta = meta_v1.ObjectMeta(name=NAME, namespace=NAMESPACE, resource_version=version)
+    return coordination_v1.Lease(metadata=meta, spec=spec)
 
 
 async def lead(objects: Objects, clock: Clock, holder: str) -> None:

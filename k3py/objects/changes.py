@@ -36,6 +36,8 @@ from k3py.objects.validation.core import namespace_finalize
 from k3py.objects.views import shown
 from k3py.store.records import Record
 
+_VERSION: Final = "metadata.resourceVersion"
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -53,7 +55,9 @@ class Replacement(Decision):
 
 @dataclass(frozen=True)
 class Removal(Decision):
-    """The object goes; ``obj`` is its last version."""
+    """The object goes. ``obj`` is what the write made of it; ``last`` its last stored version, when that is another."""
+
+    last: bytes = b""
 
 
 def creation(
@@ -80,8 +84,8 @@ def creation(
         raise Unexplained("resourceVersion should not be set on objects to be created")
     normalised(kind, new)
     rules.default(new)
-    own_creation(kind, new, author)
     _reset_meta(meta, author.now, source)
+    own_creation(kind, new, author)
     if "status" in kind.subresources and not rules.status_on_create:
         new.status = type(new.status)()
     rules.prepare_create(new)
@@ -145,7 +149,10 @@ def update(
     old: Any = codec.decode(kind.type, current.raw)
     meta, old_meta = new.metadata, old.metadata
     _place(kind, current.namespace, meta)
-    _same_object(kind, meta, old_meta)
+    _same_object(kind, meta, old_meta, author)
+    if author.is_put and not rules.unconditional_update and meta.resource_version in ("", "0"):
+        cause = Cause("FieldValueInvalid", "Invalid value: 0: must be specified for an update", _VERSION)
+        raise invalid(kind.plural, kind.group, old_meta.name, [cause])
     normalised(kind, new)
     rules.default(new)
     owned = own_update(kind, current.raw, new, subresource, author)
@@ -175,13 +182,13 @@ def update(
     _refuse(kind, current.name, wrong)
     meta.resource_version = old_meta.resource_version
     if is_finished(new):
-        return Removal(new)
+        return Removal(new, last=current.raw)
     keep_times(new, old)
     warnings = rules.warnings_of_change(new, old) if subresource == "" else ()
     return Replacement(new, warnings, unchanged=new == old)
 
 
-def _same_object(kind: Kind, meta: ObjectMeta, old: ObjectMeta) -> None:
+def _same_object(kind: Kind, meta: ObjectMeta, old: ObjectMeta, author: Author) -> None:
     """The name, version and uid in the object are those of the stored one, as far as they are given."""
     if not meta.name:
         raise BadRequest("name must be provided")
@@ -190,11 +197,11 @@ def _same_object(kind: Kind, meta: ObjectMeta, old: ObjectMeta) -> None:
     version = meta.resource_version
     if version and not (version.isascii() and version.isdigit()):
         said = f'Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
-        cause = Cause("FieldValueInvalid", said, "metadata.resourceVersion")
+        cause = Cause("FieldValueInvalid", said, _VERSION)
         raise invalid(kind.name, kind.group, old.name, [cause])
     if version not in ("", "0", old.resource_version):
         raise conflict(kind.plural, kind.group, old.name, STALE)
-    if meta.uid and meta.uid != old.uid:
+    if author.is_put and meta.uid and meta.uid != old.uid:
         place = f"{kind.plural}/{old.namespace}/{old.name}" if old.namespace else f"{kind.plural}/{old.name}"
         raise conflict(
             kind.plural, kind.group, old.name,
@@ -207,7 +214,6 @@ def _keep_other_half(kind: Kind, rules: Rules, new: Any, old: Any, subresource: 
     """The main resource does not write status, the status subresource nothing else."""
     if subresource == "status":
         new.spec = old.spec
-        new.metadata.owner_references = old.metadata.owner_references
         rules.prepare_status(new, old)
         return
     if subresource == APPROVAL:

@@ -23,12 +23,13 @@ class Author:
     """Who writes. ``manager``: the field manager; ``now``: seconds since 1970.
 
     ``entries`` are the managed fields of the object after the write, where they were decided before (an apply, or a
-    write of its scale).
+    write of its scale). ``is_put``: the whole object was sent, so that its uid is a precondition.
     """
 
     manager: str
     now: float
     entries: Entries | None = None
+    is_put: bool = False
 
 
 def own_creation(kind: Kind, new: Any, author: Author) -> None:

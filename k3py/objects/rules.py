@@ -58,6 +58,7 @@ class Rules:
         name: what the kind's names may look like.
         status_on_create: a new object may bring its status (a node that registers itself).
         create_on_update: a PUT of an object that is not there creates it.
+        unconditional_update: a PUT may leave out the version that it is decided on.
         returns_deleted: a deletion answers with the object, not with a ``Status``.
         warn: what the user should hear although it is no error.
         warn_update: (new, old): the same of a change; when it is not given, ``warn`` speaks of changes too.
@@ -77,6 +78,7 @@ class Rules:
     name: NameRule = names.dns_1123_subdomain
     status_on_create: bool = False
     create_on_update: bool = False
+    unconditional_update: bool = True
     returns_deleted: bool = False
     warn: Callable[[Any], list[str]] = no_warnings
     warn_update: Callable[[Any, Any], list[str]] | None = None

@@ -7,6 +7,7 @@ against is what it replaces.
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from k3py.base.clock import Clock
@@ -143,7 +144,8 @@ class Objects(Reads):
             await self.settled()
             raise not_found(kind.plural, kind.group, name)
         new: Any = codec.decode(kind.type, encode_bounded(obj))
-        return await self.replace(kind, current, new, options, user, subresource)
+        author = replace(self.author(options, user), is_put=True)
+        return await self.replace(kind, current, new, options, user, subresource, author=author)
 
     async def patch(
         self,

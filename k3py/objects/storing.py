@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from k3py.model.errors import STALE, Problem, Timeout, Unavailable, already_exists, conflict
 from k3py.model.registry import Kind
-from k3py.objects.changes import Decision, Replacement
+from k3py.objects.changes import Decision, Removal, Replacement
 from k3py.objects.encoding import encode_bounded, encoded, tombstone
 from k3py.store.errors import (
     AlreadyExistsInStore,
@@ -56,7 +56,7 @@ def operation_of(kind: Kind, current: Record, decision: Decision) -> Replace | D
             current.collection, current.namespace, current.name, current.revision,
             lambda revision: encoded(kind, obj, revision),
         )  # fmt: skip
-    raw = encode_bounded(obj)
+    raw = (decision.last if isinstance(decision, Removal) else b"") or encode_bounded(obj)
     return Delete(
         current.collection, current.namespace, current.name, current.revision,
         lambda revision: tombstone(raw, revision),

@@ -136,3 +136,17 @@ def test_bodies_of_proxied_requests_are_known_by_the_target() -> None:
         "/x/proxy",
     ):
         assert not is_proxied("POST", path.encode())
+
+
+def test_the_old_paths_of_watches_are_watches() -> None:
+    router = Router(KINDS)
+    for path, namespace, name in (
+        ("/api/v1/watch/pods", "", ""),
+        ("/api/v1/watch/namespaces/a/pods", "a", ""),
+        ("/apis/apps/v1/watch/namespaces/a/deployments/b", "a", "b"),
+    ):
+        target = router.match("GET", path, watch=False)
+        assert target is not None
+        assert (target.verb, target.namespace, target.name) == ("watch", namespace, name)
+    assert router.match("GET", "/api/v1/watch/namespaces/a/pods/b/log", watch=False) is None
+    assert router.match("POST", "/api/v1/watch/namespaces/a/pods", watch=False) is None

@@ -90,7 +90,8 @@ def _add_keys(
 
 
 def keep_status_values(new: core_v1.Pod, old: core_v1.Pod) -> None:
-    """A status that leaves these out does not know of them."""
+    """A status that leaves these out does not know of them; old kubelets damaged owner references."""
+    new.metadata.owner_references = old.metadata.owner_references
     after, before = new.status, old.status
     after.qos_class = after.qos_class or before.qos_class
     after.observed_generation = after.observed_generation or before.observed_generation

@@ -17,6 +17,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=autoscaling.autoscaler_status,
     ),
     policy_v1.PodDisruptionBudget: Rules(
+        unconditional_update=False,
         check=disruption.budget,
         check_status=disruption.budget_status,
     ),

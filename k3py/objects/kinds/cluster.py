@@ -28,7 +28,9 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         name=names.path_segment,
         create_on_update=True,
     ),
-    coordination_v1.Lease: Rules(default=defaults.lease, check=leases.lease, create_on_update=True),
+    coordination_v1.Lease: Rules(
+        default=defaults.lease, check=leases.lease, create_on_update=True, unconditional_update=False
+    ),
     scheduling_v1.PriorityClass: Rules(
         default=defaults.priority_class,
         prepare_create=defaults.new_priority_class,
@@ -36,6 +38,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_update=scheduling_classes.priority_class_update,
     ),
     node_v1.RuntimeClass: Rules(
+        unconditional_update=False,
         check=scheduling_classes.runtime_class,
         check_update=scheduling_classes.runtime_class_update,
     ),

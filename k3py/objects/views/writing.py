@@ -35,6 +35,7 @@ def stored_form(kind: Kind, live: bytes | None, new: Any, subresource: str, auth
     if view is None:
         return new, author
     normalised(kind, new)
+    new = view.from_stored(view.to_stored(new))  # what converting fills in is the author's, as defaults are
     if live is None:
         own_creation(kind, new, author)
     else:
