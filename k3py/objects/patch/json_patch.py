@@ -35,8 +35,7 @@ def json_patch(document: Any, operations: Any) -> Any:
     count = len(operations or ())
     if count > OPERATIONS_MAX:
         raise RequestTooLarge(
-            "Request entity too large: The allowed maximum operations in a JSON patch is"
-            f" {OPERATIONS_MAX}, got {count}"
+            f"Request entity too large: The allowed maximum operations in a JSON patch is {OPERATIONS_MAX}, got {count}"
         )
     patched = _Document(document)
     try:
