@@ -80,6 +80,8 @@ class Router:
         if kind is None or (namespace and not kind.namespaced):
             return None
         name = rest[1] if len(rest) > 1 else ""
+        if name and kind.namespaced and not namespace:
+            return None  # such a path is none of the resource's
         subresource = rest[2] if len(rest) > 2 else ""
         if len(rest) > 3 or (subresource and subresource not in kind.subresources):
             return None

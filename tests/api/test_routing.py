@@ -54,6 +54,8 @@ def test_a_path_names_a_resource(
         "/api/v1/pods//",
         "//api/v1/pods",
         "/api/v1/namespaces/a/pods/p/log/more",
+        "/api/v1/pods/p",
+        "/apis/apps/v1/deployments/d/scale",
     ],
 )
 def test_other_paths_name_none(path: str) -> None:
@@ -64,9 +66,7 @@ def test_other_paths_name_none(path: str) -> None:
     ("method", "path", "served"),
     [
         ("GET", "/api/v1/pods", True),
-        ("GET", "/api/v1/pods/p", False),
         ("POST", "/api/v1/pods", False),
-        ("PUT", "/api/v1/pods/p", False),
         ("DELETE", "/api/v1/pods", False),
         ("POST", "/api/v1/namespaces/a/pods", True),
         ("POST", "/api/v1/namespaces/a/pods/p", False),

@@ -1,11 +1,11 @@
-"""HorizontalPodAutoscalers and PodDisruptionBudgets, as Kubernetes' ``pkg/printers/internalversion`` shows them."""
+"""HorizontalPodAutoscalers, scales and PodDisruptionBudgets, as Kubernetes' ``pkg/printers/internalversion`` shows them."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from k3py.api.columns.column import AGE, NAME, NONE, UNKNOWN, UNSET, Column, Columns, age
 from k3py.api.columns.described import meaning
-from k3py.model.generated import autoscaling_v2, policy_v1
+from k3py.model.generated import autoscaling_v1, autoscaling_v2, policy_v1
 from k3py.model.struct import Wire
 
 # More targets than these are counted, not shown.
@@ -74,6 +74,10 @@ def _autoscaler(autoscaler: autoscaling_v2.HorizontalPodAutoscaler, now: float) 
     ]
 
 
+def _scale(scale: autoscaling_v1.Scale, now: float) -> list[Any]:
+    return [scale.metadata.name, scale.spec.replicas, scale.status.replicas, age(scale.metadata, now)]
+
+
 def _budget(budget: policy_v1.PodDisruptionBudget, now: float) -> list[Any]:
     least, most = budget.spec.min_available, budget.spec.max_unavailable
     return [
@@ -98,6 +102,15 @@ AUTOSCALERS = Columns(
     ),
     _autoscaler,
 )
+SCALES = Columns(
+    (
+        NAME,
+        Column("Desired", "integer", description=meaning(autoscaling_v1.ScaleSpec, "replicas")),
+        Column("Available", "integer", description=meaning(autoscaling_v1.ScaleStatus, "replicas")),
+        AGE,
+    ),
+    _scale,
+)
 BUDGETS = Columns(
     (
         NAME,
@@ -114,6 +127,7 @@ BUDGETS = Columns(
 )
 
 COLUMNS: Mapping[type[Wire], Columns] = {
+    autoscaling_v1.Scale: SCALES,
     autoscaling_v2.HorizontalPodAutoscaler: AUTOSCALERS,
     policy_v1.PodDisruptionBudget: BUDGETS,
 }
