@@ -57,7 +57,7 @@ def milli(value: str | int | float) -> int:
     Raises:
         ValueError: as ``parse``.
     """
-    return _rounded(parse(value), 1000)
+    return _milli(value if isinstance(value, str) else _text(value))
 
 
 def whole(value: str | int | float) -> int:
@@ -114,6 +114,11 @@ def _parsed(text: str) -> tuple[Fraction, int]:
     digits = Fraction(int((shape[2] or "0") + (shape[3] or "")), 10 ** len(shape[3] or ""))
     amount = min(Fraction(_rounded(digits * scale, NANO), NANO), Fraction(VALUE_MAX))
     return (-amount if shape[1] == "-" else amount), family
+
+
+@lru_cache(CACHE_ENTRIES)
+def _milli(text: str) -> int:
+    return _rounded(_parsed(text)[0], 1000)
 
 
 @lru_cache(CACHE_ENTRIES)
