@@ -19,6 +19,7 @@ from k3py.controllers.root_ca import RootCaController
 from k3py.controllers.runner import Runner
 from k3py.controllers.service_account import ServiceAccountController
 from k3py.controllers.taint_eviction import STARTUP_GRACE_SECONDS, TaintEvictionController
+from k3py.controllers.volume_protection import ClaimProtectionController, VolumeProtectionController
 from k3py.controllers.vpc import VpcController
 from k3py.objects.service import Objects
 from k3py.objects.service_addresses import DEFAULT_RANGE
@@ -59,6 +60,8 @@ def controllers(settings: Settings | None = None) -> Sequence[Controller]:
         *([RootCaController(chosen.root_ca_pem)] if chosen.root_ca_pem else []),
         VpcController(chosen.service_cidr),
         DisruptionController(),
+        ClaimProtectionController(),
+        VolumeProtectionController(),
     )
 
 
