@@ -65,6 +65,9 @@ class Recorder:
     async def drain(self) -> None:
         await asyncio.sleep(0)
 
+    async def turn(self) -> None:
+        await asyncio.sleep(0)
+
     @property
     def buffered(self) -> int:
         return 0

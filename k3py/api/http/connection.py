@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final, cast
 
 from k3py.api.http.body_stream import BodyStream
-from k3py.api.http.compression import compressed, gzip_steps, is_compressible
-from k3py.api.http.flow import ChunkedWriter, SlicedBody, TakenConnection
+from k3py.api.http.compression import in_steps, is_compressible
+from k3py.api.http.flow import ChunkedWriter, Intake, SlicedBody, TakenConnection
 from k3py.api.http.messages import (
     Answer,
     Peer,
@@ -18,6 +18,7 @@ from k3py.api.http.messages import (
     problem_response,
     status_line,
 )
+from k3py.api.http.parts import Steps
 from k3py.api.http.reader import RequestReader
 from k3py.api.http.shared import (
     CLOSE_LINE,
@@ -36,6 +37,8 @@ from k3py.model.errors import Problem, Timeout
 
 # An answer up to this size is one write; a larger one is written in slices of it.
 SLICE_BYTES: Final = 256 * 1024
+# Who sends so much at once is read again when it is its turn: receiving it was some work.
+MUCH_BYTES: Final = 64 * 1024
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -44,6 +47,7 @@ class Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport
     _reader: RequestReader
+    _intake: Intake
 
     def __init__(self, shared: Shared, on_lost: Callable[[], None] | None = None) -> None:
         self._shared = shared
@@ -56,7 +60,9 @@ class Connection(asyncio.Protocol):
         self._writer: ChunkedWriter | None = None
         self._stream_task: asyncio.Task[None] | None = None
         self.was_made = False  # the handshake succeeded
-        self._full = self._reading_paused = False  # the socket takes no more, or is not read, for now
+        self.address = ""
+        self._hurries = False  # the stream in hand does not wait for a client that takes nothing
+        self._full = False  # the socket takes no more for now
         self._body: BodyStream | None = None  # of the request in hand, handed out while it arrives
 
     # What the transport calls
@@ -65,8 +71,10 @@ class Connection(asyncio.Protocol):
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self.was_made = True
         transport.set_write_buffer_limits(high=SLICE_BYTES)
-        peer = Peer(address_of(transport), ssl_object_of(transport))
+        self.address = address_of(transport)
+        peer = Peer(self.address, ssl_object_of(transport))
         self._reader = RequestReader(self._limits, self._shared.budget, peer, self._shared.streams)
+        self._intake = Intake(transport, self._shared.turns, self._is_full)
         self._shared.connections.add(self)
         self._enter(Phase.IDLE, self._limits.idle_seconds)
         if self._shared.stopping:
@@ -83,24 +91,22 @@ class Connection(asyncio.Protocol):
         elif phase is not Phase.LINGERING and phase is not Phase.CLOSING:
             self._reader.receive(data)
             self._reader.pump()
-            self._pause_if_full()
+            self._intake.pause_if_full()
+        if len(data) >= MUCH_BYTES and phase is not Phase.TAKEN:
+            self._intake.rest()
 
-    def _pause_if_full(self) -> None:
-        full = self._reader.buffered > self._limits.pipelined_bytes or (self._body is not None and self._body.is_full)
-        if full and not self._reading_paused:
-            self._reading_paused = True
-            self._transport.pause_reading()
-
-    def _read_on(self) -> None:
-        if self._reading_paused and not self._transport.is_closing():
-            self._reading_paused = False
-            self._transport.resume_reading()
+    def _is_full(self) -> bool:
+        """Enough was received for now."""
+        body = self._body
+        return self._reader.buffered > self._limits.pipelined_bytes or (body is not None and body.is_full)
 
     def pause_writing(self) -> None:
         """The client does not read fast enough."""
         self._full = True
         if self._phase in READING or self._phase is Phase.SENDING:
             self._enter(Phase.SENDING, self._limits.write_seconds)
+        elif self._phase is Phase.STREAMING and self._hurries:
+            self._enter(Phase.STREAMING, self._limits.write_seconds)
         if self._flow is not None:
             self._flow.pause()
 
@@ -108,8 +114,7 @@ class Connection(asyncio.Protocol):
         """The client has caught up."""
         self._full = False
         if self._flow is not None:
-            if self._phase is Phase.SENDING:
-                self._enter(Phase.SENDING, self._limits.write_seconds)
+            self.deadline = self._shared.now() + self._limits.write_seconds if self._is(Phase.SENDING) else NEVER
             self._flow.resume()
         elif self._phase is Phase.SENDING:
             self._proceed()
@@ -127,8 +132,6 @@ class Connection(asyncio.Protocol):
         flow, self._flow = self._flow, None
         if flow is not None:
             flow.lost()
-
-    # What the server calls
 
     def overdue(self) -> None:
         """The deadline has passed."""
@@ -153,6 +156,10 @@ class Connection(asyncio.Protocol):
             self._writer.on_stop()
         elif self._stream_task is not None:
             self._stream_task.cancel()
+
+    @property
+    def is_replaceable(self) -> bool:
+        return self._phase in READING
 
     def abort(self) -> None:
         """Break the connection off."""
@@ -189,7 +196,7 @@ class Connection(asyncio.Protocol):
                 return
         if reader.buffered:
             self._enter(Phase.ANSWERING, NEVER)
-            asyncio.get_running_loop().call_soon(self._next_turn)
+            self._shared.turns.soon(self._next_turn)
 
     def _next_turn(self) -> None:
         if self._phase is Phase.ANSWERING and not self._transport.is_closing():
@@ -200,7 +207,7 @@ class Connection(asyncio.Protocol):
         self._enter(Phase.IDLE, self._limits.idle_seconds)
         self._advance()
         if self._phase in READING:
-            self._read_on()
+            self._intake.go_on()
 
     def _wait_for_more(self) -> None:
         reader = self._reader
@@ -220,11 +227,11 @@ class Connection(asyncio.Protocol):
     def _handle(self, request: Request) -> None:
         shared = self._shared
         if (body := request.stream) is not None:
-            self._body, body.on_room = body, self._read_on
+            self._body, body.on_room = body, self._intake.go_on
             if self._reader.take_continue():
                 self._transport.write(_CONTINUE)
             self._reader.pump()
-            self._pause_if_full()
+            self._intake.pause_if_full()
         if shared.new_audit_id is not None:
             request.audit_id = shared.new_audit_id()
         try:
@@ -264,37 +271,28 @@ class Connection(asyncio.Protocol):
         elif isinstance(answer, Upgrade):
             self._upgrade(request, answer)
         else:
-            wrong = TypeError(f"a handler answered with {type(answer).__name__}")
-            self._respond(request, failure(request, wrong))
+            self._respond(request, failure(request, TypeError(f"a handler answered with {type(answer).__name__}")))
 
     def _keeps(self, request: Request) -> bool:
         return request.keep_alive and not self._shared.stopping and request.stream is None
 
     def _respond(self, request: Request, response: Response) -> None:
-        if is_compressible(request, response):
-            self.deadline = NEVER
-            self._shared.tasks.start(self._respond_compressed(request, response), "gzip")
+        packed = is_compressible(request, response)
+        if packed or isinstance(response.content, Steps):
+            self._stream(request, in_steps(response, packed=packed))
         else:
             self._send(request, response)
 
-    async def _respond_compressed(self, request: Request, response: Response) -> None:
-        pieces = []
-        for piece in gzip_steps(response.content):
-            pieces.append(piece)
-            await asyncio.sleep(0)
-        if self._is(Phase.ANSWERING):
-            self._send(request, compressed(response, b"".join(pieces)))
-            if self._is(Phase.IDLE):
-                self._proceed()
-
     def _send(self, request: Request, response: Response) -> None:
         keep = self._keeps(request)
+        lines = common_lines(request, keep)
         try:
-            head = response.encode_head(common_lines(request, keep))
+            head = response.encode_head(lines)
         except ValueError as error:
             response = failure(request, error)
-            head = response.encode_head(common_lines(request, keep))
+            head = response.encode_head(lines)
         body = response.content
+        assert not isinstance(body, Steps)
         if request.method == "HEAD" or response.status in (204, 304):
             body = b""
         if len(body) <= SLICE_BYTES:
@@ -305,8 +303,8 @@ class Connection(asyncio.Protocol):
             return
         self._enter(Phase.SENDING, self._limits.write_seconds)
         self._transport.write(head)
-        sliced = SlicedBody(self._transport, body, SLICE_BYTES, lambda: self._sent(keep))
-        self._flow = sliced
+        turns = self._shared.turns
+        self._flow = sliced = SlicedBody(self._transport, body, SLICE_BYTES, turns, lambda: self._sent(keep))
         if self._full:
             sliced.pause()
         sliced.send()
@@ -332,10 +330,12 @@ class Connection(asyncio.Protocol):
             return
         self._enter(Phase.STREAMING, NEVER)
         self._transport.write(head)
-        writer = ChunkedWriter(self._transport, response.buffer_bytes, chunked)
-        self._flow = self._writer = writer
+        self._flow = self._writer = writer = ChunkedWriter(
+            self._transport, response.buffer_bytes, chunked, self._shared.backlog, self._shared.turns
+        )
+        self._hurries = response.hurries
         if self._full:
-            writer.pause()
+            self.pause_writing()
         run = self._run_stream(request, response, writer, keep)
         self._stream_task = self._shared.tasks.start(run, f"stream {request.method}")
 
@@ -372,7 +372,7 @@ class Connection(asyncio.Protocol):
         self._flow = self._taken = taken = TakenConnection(self._transport, self._close, self._shared.tasks)
         if self._full:
             taken.pause()
-        self._read_on()
+        self._intake.go_on()
         try:
             upgrade.take_over(taken)
             if rest := self._reader.take_rest():
@@ -394,7 +394,7 @@ class Connection(asyncio.Protocol):
             # The client still sends; were the connection closed now, it might never read its answer.
             self._reader.close()
             self._enter(Phase.LINGERING, self._limits.linger_seconds)
-            self._read_on()
+            self._intake.go_on()
             return
         self._enter(Phase.CLOSING, self._limits.write_seconds)
         self._transport.close()

@@ -4,8 +4,43 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from k3py.api.http.backlog import Backlog
 from k3py.api.http.parts import Parts, slices_of
+from k3py.api.http.turns import Turns
 from k3py.base.tasks import Tasks
+
+
+class Intake:
+    """Whether a socket is read. ``is_full`` tells that enough was received for now."""
+
+    def __init__(self, transport: asyncio.Transport, turns: Turns, is_full: Callable[[], bool]) -> None:
+        self._transport = transport
+        self._turns = turns
+        self._is_full = is_full
+        self._paused = False
+
+    def pause_if_full(self) -> None:
+        """Let TCP slow the client down when it has sent enough."""
+        if not self._paused and self._is_full():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def rest(self) -> None:
+        """Read no more until it is this client's turn."""
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+            self._turns.soon(self._go_on_unless_full)
+
+    def _go_on_unless_full(self) -> None:
+        if not self._is_full():
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Read again."""
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
 
 
 class Flow:
@@ -63,9 +98,13 @@ class Flow:
 class ChunkedWriter(Flow):
     """The body of a ``StreamResponse`` (``messages.BodyWriter``)."""
 
-    def __init__(self, transport: asyncio.Transport, buffer_bytes: int, chunked: bool) -> None:
+    def __init__(
+        self, transport: asyncio.Transport, buffer_bytes: int, chunked: bool, backlog: Backlog, turns: Turns
+    ) -> None:
         super().__init__(transport)
+        self.turn = turns.mine
         self._buffer_bytes = buffer_bytes
+        self._backlog = backlog
         self._chunked = chunked
         self.broken = False  # cut off or gone: the body is incomplete
 
@@ -75,12 +114,24 @@ class ChunkedWriter(Flow):
             return
         transport = self._transport
         transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-        if transport.get_write_buffer_size() > self._buffer_bytes:
-            self.broken = True
-            transport.abort()
-            self.lost()
+        behind = transport.get_write_buffer_size()
+        if behind > self._buffer_bytes:
+            self.cut_off()
+        else:
+            self._backlog.note(self, behind)
+
+    def cut_off(self) -> None:
+        """The client is too far behind."""
+        self.broken = True
+        self._transport.abort()
+        self.lost()
+
+    def resume(self) -> None:
+        self._backlog.forget(self)
+        super().resume()
 
     def lost(self) -> None:
+        self._backlog.forget(self)
         if not self._closed:
             self.broken = True
         super().lost()
@@ -91,6 +142,7 @@ class ChunkedWriter(Flow):
             return
         if self._chunked:
             self._transport.write(b"0\r\n\r\n")
+        self._backlog.forget(self)
         self._closed = True
         self._wake()
 
@@ -141,34 +193,49 @@ class TakenConnection(Flow):
 
 
 class SlicedBody:
-    """A large body, written slice by slice as the socket takes it, so that TLS never holds all of it twice."""
+    """A large body, written slice by slice as the socket takes it, so that TLS never holds all of it twice; each slice
+    when it is its turn, for the reader may be as quick as we are."""
 
-    __slots__ = ("_done", "_paused", "_slices", "_transport")
+    __slots__ = ("_done", "_ended", "_paused", "_slices", "_transport", "_turns", "_waits")
 
     def __init__(
-        self, transport: asyncio.Transport, body: bytes | Parts, slice_bytes: int, done: Callable[[], None]
+        self,
+        transport: asyncio.Transport,
+        body: bytes | Parts,
+        slice_bytes: int,
+        turns: Turns,
+        done: Callable[[], None],
     ) -> None:
         self._transport = transport
         self._slices = slices_of(body, slice_bytes)
-        self._paused = False
+        self._turns = turns
+        self._paused = self._ended = self._waits = False
         self._done = done
 
     def send(self) -> None:
-        """Write until the socket is full; ``done`` is called after the last slice."""
-        while not self._paused:
-            piece = next(self._slices, None)
-            if piece is None:
-                self._paused = True
-                self._done()
-                return
-            self._transport.write(piece)
+        """Write the next slice and ask for another turn, unless the socket is full; ``done`` is called at the end."""
+        self._waits = False
+        if self._paused or self._ended:
+            return
+        piece = next(self._slices, None)
+        if piece is None:
+            self._ended = True
+            self._done()
+            return
+        self._transport.write(piece)
+        self._ask()
+
+    def _ask(self) -> None:
+        if not (self._paused or self._ended or self._waits):
+            self._waits = True
+            self._turns.soon(self.send)
 
     def pause(self) -> None:
         self._paused = True
 
     def resume(self) -> None:
         self._paused = False
-        self.send()
+        self._ask()
 
     def lost(self) -> None:
-        self._paused = True
+        self._ended = True

@@ -13,8 +13,11 @@ class Limits:
     header_count: int = 128
     # One body: what kube-apiserver allows (``MaxRequestBodyBytes``).
     body_bytes: int = 3 * 1024 * 1024
-    # Bodies that are being received, all connections together: a bound on memory that no client can lift.
+    # Bodies that are being received, all connections together: a bound on memory that no client can lift. One address
+    # may have a quarter of it. The beginning of a body is not counted: small writes go on beside who fills it.
     bodies_bytes: int = 256 * 1024 * 1024
+    bodies_bytes_per_client: int = 64 * 1024 * 1024
+    body_bytes_free: int = 16 * 1024
     # From the first byte of a head to its end, and from there to the end of the body. Never extended by trickling.
     head_seconds: float = 10
     body_seconds: float = 60
@@ -27,9 +30,14 @@ class Limits:
     handshake_seconds: float = 10
     # After a refusal with unread input: time for the client to read the answer before the socket closes.
     linger_seconds: float = 1
-    # Open connections, and those of one address. Ten thousand watchers and one agent host with a thousand fit.
+    # Unsent bytes of all watches and other streams together: who is furthest behind is cut off first.
+    backlog_bytes: int = 256 * 1024 * 1024
+    # Open connections, and those of one address; what is beyond takes the place of one without a request. Ten thousand
+    # watchers and one agent host with a thousand fit; a balancer in front of all clients needs more for its address.
     connections: int = 16_384
-    connections_per_client: int = 8_192
+    connections_per_client: int = 4_096
+    # Handshakes of one address that have not ended; beyond, the oldest is given up. An honest one takes milliseconds.
+    handshakes_per_client: int = 512
     # Requests of one connection handled before others get their turn.
     pipelined_requests: int = 16
     # Bytes of later requests kept while one is being answered; then the socket is not read any more.

@@ -6,17 +6,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, Protocol
-from urllib.parse import parse_qs, unquote
 
 from k3py.api.http.body_stream import BodyStream
-from k3py.api.http.parts import Parts
-from k3py.model.errors import BadRequest, Problem
+from k3py.api.http.parts import Parts, Steps
+from k3py.api.http.targets import decoded_path, origin_form, parsed_query
+from k3py.model.errors import Problem
 
 JSON: Final = "application/json"
 # Watchers this many bytes behind are cut off: they resume by resource version, memory does not.
 STREAM_BUFFER_BYTES: Final = 4 * 1024 * 1024
-# Query parameters of one request; exec passes each word of its command as one.
-QUERY_FIELDS_MAX: Final = 1024
 
 
 class SslObject(Protocol):
@@ -120,8 +118,8 @@ class Request:
             BadRequest: it is not UTF-8.
         """
         if self._path is None:
-            raw = _origin_form(self.target).partition(b"?")[0]
-            self._path = _decoded(raw)
+            raw = origin_form(self.target).partition(b"?")[0]
+            self._path = decoded_path(raw)
         return self._path
 
     @property
@@ -129,52 +127,16 @@ class Request:
         """The query parameters, percent-decoded; a parameter without a value is "".
 
         Raises:
-            BadRequest: not UTF-8, or more than ``QUERY_FIELDS_MAX`` parameters.
+            BadRequest: not UTF-8, or too many parameters.
         """
         if self._query is None:
-            self._query = _parsed_query(_origin_form(self.target).partition(b"?")[2])
+            self._query = parsed_query(origin_form(self.target).partition(b"?")[2])
         return self._query
 
     def header(self, name: bytes, default: str = "") -> str:
         """The value of one header field (name in lower case) as text (ISO 8859-1, as RFC 9110 has it)."""
         value = self.headers.get(name)
         return default if value is None else value.decode("latin-1")
-
-
-def _origin_form(target: bytes) -> bytes:
-    """``/path?query`` of a target that may be in absolute form (RFC 9112, 3.2.2)."""
-    if target.startswith(b"/"):
-        return target
-    scheme, separator, rest = target.partition(b"://")
-    if separator and scheme.lower() in (b"http", b"https"):
-        cut = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
-        path = rest[cut:]
-        return path if path.startswith(b"/") else b"/" + path
-    return target
-
-
-def _decoded(raw: bytes) -> str:
-    try:
-        text = raw.decode("ascii")
-        return unquote(text, errors="strict") if "%" in text else text
-    except UnicodeDecodeError:
-        raise BadRequest("the request path is not percent-encoded UTF-8") from None
-
-
-def _parsed_query(raw: bytes) -> Mapping[str, list[str]]:
-    if not raw:
-        return {}
-    try:
-        return parse_qs(
-            raw.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=QUERY_FIELDS_MAX,
-        )
-    except UnicodeDecodeError:
-        raise BadRequest("the query is not percent-encoded UTF-8") from None
-    except ValueError:
-        raise BadRequest(f"the query has more than {QUERY_FIELDS_MAX} parameters") from None
 
 
 def _phrase(status: int) -> str:
@@ -211,7 +173,7 @@ def header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
 class Response:
     """A whole answer. ``headers`` holds neither Content-Type nor Content-Length; no ``content_type`` means no body.
 
-    A large body may be given as ``parts`` instead.
+    A large body may be given as ``parts`` instead, or as ``Steps`` that make it while it is sent.
     """
 
     __slots__ = ("body", "content_type", "headers", "parts", "status")
@@ -222,7 +184,7 @@ class Response:
         body: bytes = b"",
         content_type: str = JSON,
         headers: Sequence[tuple[str, str]] = (),
-        parts: Parts | None = None,
+        parts: Parts | Steps | None = None,
     ) -> None:
         self.status = status
         self.body = body
@@ -231,7 +193,7 @@ class Response:
         self.headers = headers
 
     @property
-    def content(self) -> bytes | Parts:
+    def content(self) -> bytes | Parts | Steps:
         """The body, in whichever form it was given."""
         return self.body if self.parts is None else self.parts
 
@@ -244,9 +206,10 @@ class Response:
         if self.status == 204 or self.status == 304:
             return b"%b%b%b\r\n" % (status_line(self.status), header_lines(self.headers), extra)
         named = header_lines(self.headers) if self.headers else b""
+        content = self.content
         return b"%b%d\r\n%b%b\r\n" % (
             _fast_prefix(self.status, self.content_type),
-            len(self.content),
+            len(bytes(content)) if isinstance(content, Steps) else len(content),
             named,
             extra,
         )
@@ -280,6 +243,10 @@ class BodyWriter(Protocol):
         """Wait until the client has taken enough of what was written, or is gone."""
         ...
 
+    async def turn(self) -> None:
+        """Wait for one's turn to do a piece of long work: of all streams together one does, between other things."""
+        ...
+
     @property
     def buffered(self) -> int:
         """Bytes written that the socket has not taken yet."""
@@ -301,10 +268,11 @@ class StreamResponse:
     ``run`` writes it, in a task of its own, and ends the body by returning. When the client goes away the task is
     cancelled; for a client that left before, ``run`` is never called. When ``run`` raises, the connection is broken
     off, so that the client sees an incomplete body. With a length it must write exactly so many bytes, or raise.
-    A client with more than ``buffer_bytes`` unsent is cut off.
+    A client with more than ``buffer_bytes`` unsent is cut off, and one that takes nothing for as long as answers wait
+    when the stream ``hurries``: it is an answer that would end soon, nobody pauses it on purpose.
     """
 
-    __slots__ = ("buffer_bytes", "content_type", "headers", "length", "run", "status")
+    __slots__ = ("buffer_bytes", "content_type", "headers", "hurries", "length", "run", "status")
 
     def __init__(
         self,
@@ -314,9 +282,11 @@ class StreamResponse:
         headers: Sequence[tuple[str, str]] = (),
         buffer_bytes: int = STREAM_BUFFER_BYTES,
         length: int | None = None,
+        hurries: bool = False,
     ) -> None:
         self.run = run
         self.length = length
+        self.hurries = hurries
         self.status = status
         self.content_type = content_type
         self.headers = headers

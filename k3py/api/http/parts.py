@@ -3,7 +3,7 @@
 A list of 50,000 objects is as many references; a client that reads it slowly costs no copy of it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 SEPARATOR = b","
 
@@ -51,6 +51,24 @@ class Parts:
                 pieces, gathered = [], 0
         pieces.append(self._tail)
         yield b"".join(pieces)
+
+
+class Steps:
+    """A body that is made while it is sent, and of which nobody knows the length before.
+
+    ``make`` yields its pieces; to come to the next one is a short piece of work. An empty piece is work without bytes.
+    """
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[], Iterator[bytes]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._make()
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self)
 
 
 def slices_of(body: bytes | Parts, size: int) -> Iterator[bytes]:

@@ -40,11 +40,11 @@ class ExpectationFailed(Problem):
 class BodyBudget(Protocol):
     """Memory for bodies, shared by all connections."""
 
-    def take(self, size: int) -> bool:
-        """Reserve ``size`` bytes, or refuse."""
+    def take(self, size: int, address: str) -> bool:
+        """Reserve ``size`` bytes for a client, or refuse."""
         ...
 
-    def give_back(self, size: int) -> None: ...
+    def give_back(self, size: int, address: str) -> None: ...
 
 
 class _Head:
@@ -281,7 +281,6 @@ class RequestReader:
             self._missing = self._declared(length or b"")
             if self._missing == 0:
                 return False
-            self._reserve(self._missing)
             self._body = bytearray()
         self._request = request
         self._expectation(request)
@@ -328,6 +327,7 @@ class RequestReader:
             piece = self._take_missing()
             if self._missing:
                 body += piece
+                self._reserve(len(body))
                 return None
             whole = bytes(body + piece) if body else piece
         request, self._request, self._body = self._request, None, bytearray()
@@ -349,14 +349,18 @@ class RequestReader:
         del self._buffer[: self._start]
         self._start = self._searched = 0
         body.feed(self._buffer)
-        self._reserve(len(body.body) - self._reserved)
+        self._reserve(len(body.body))
         return body.finished
 
     def _reserve(self, size: int) -> None:
-        if not self._budget.take(size):
+        """So much of a body has come. Reckoned as it comes: who only promises much takes nothing from others."""
+        more = size - self._limits.body_bytes_free - self._reserved
+        if more <= 0:
+            return
+        if not self._budget.take(more, self._peer.address):
             raise Unavailable("the server is receiving too many request bodies", Details(retry_after_seconds=1))
-        self._reserved += size
+        self._reserved += more
 
     def _release(self) -> None:
-        self._budget.give_back(self._reserved)
+        self._budget.give_back(self._reserved, self._peer.address)
         self._reserved = 0

@@ -6,10 +6,10 @@ import logging
 import socket
 import ssl
 import time
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+from k3py.api.http.admission import Bodies, Gate, Handshakes, replaceable
 from k3py.api.http.connection import Connection
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Handler
@@ -35,49 +35,6 @@ _KEEPALIVE: Final = (
     if hasattr(socket, "TCP_KEEPIDLE")
     else ()
 )
-
-
-class Bodies:
-    """The memory for bodies that are being received (``reader.BodyBudget``)."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self._free = limit_bytes
-
-    def take(self, size: int) -> bool:
-        if size > self._free:
-            return False
-        self._free -= size
-        return True
-
-    def give_back(self, size: int) -> None:
-        self._free += size
-
-
-class Gate:
-    """Counts connections, in all and per client address."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._per_client: Counter[str] = Counter()
-        self.count = 0
-        self.refused = 0
-
-    def enter(self, address: str) -> bool:
-        """Whether one more connection from here is allowed; it counts from now on."""
-        full = self.count >= self._limits.connections
-        if full or self._per_client[address] >= self._limits.connections_per_client:
-            self.refused += 1
-            return False
-        self.count += 1
-        self._per_client[address] += 1
-        return True
-
-    def leave(self, address: str) -> None:
-        """A connection from here is gone."""
-        self.count -= 1
-        self._per_client[address] -= 1
-        if not self._per_client[address]:
-            del self._per_client[address]
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -116,9 +73,11 @@ class HttpServer:
     ) -> None:
         """``streams`` tells by method and target which requests get their body as a stream."""
         self._limits = limits or Limits()
-        bodies = Bodies(self._limits.bodies_bytes)
+        bodies = Bodies(self._limits.bodies_bytes, self._limits.bodies_bytes_per_client)
         self._shared = Shared(handler, self._limits, bodies, time.monotonic, new_audit_id, streams)
         self._gate = Gate(self._limits)
+        self._handshakes = Handshakes(self._limits.handshakes_per_client)
+        self._look_again_at = 0.0  # for connections that may be replaced
         self._accepting = Tasks()
         self._sockets: list[socket.socket] = []
         self._sweeping: asyncio.TimerHandle | None = None
@@ -178,11 +137,26 @@ class HttpServer:
                 log.warning("cannot accept a connection: %s", error)
                 await asyncio.sleep(_ACCEPT_RETRY_SECONDS)
                 continue
-            address = str(name[0])
-            if not self._gate.enter(address):
+            address = str(name[0]).removeprefix("::ffff:")
+            if not self._gate.enter(address) and not self._replaces(address):
                 connected.close()
                 continue
-            self._accepting.start(self._welcome(connected, address, context), "handshake")
+            task = self._accepting.start(self._welcome(connected, address, context), "handshake")
+            if context is not None:
+                self._handshakes.begin(address, task)
+
+    def _replaces(self, address: str) -> bool:
+        """Whether a new client got the place of a connection without a request: idle ones must lock nobody out."""
+        now = self._shared.now()
+        if now < self._look_again_at:
+            return False
+        found = replaceable(self._shared.connections, self._gate.crowded(address))
+        if found is None:
+            self._look_again_at = now + SWEEP_SECONDS
+            return False
+        found.abort()
+        self._gate.enter_instead(address)
+        return True
 
     async def _welcome(self, connected: socket.socket, address: str, context: ssl.SSLContext | None) -> None:
         """Do the TLS handshake; counted from before it, so that handshakes are bounded too."""
@@ -201,6 +175,8 @@ class HttpServer:
             if not isinstance(error, OSError):
                 raise
             log.debug("no TLS session with %s: %s", address, error)
+        finally:
+            self._handshakes.end(address)
 
     def _sweep(self) -> None:
         now = self._shared.now()

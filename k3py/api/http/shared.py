@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, Protocol
 
+from k3py.api.http.backlog import Backlog
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Handler, Request, Response, SslObject, problem_response
 from k3py.api.http.reader import BodyBudget, Streams
+from k3py.api.http.turns import Turns
 from k3py.base.tasks import Tasks
 from k3py.model.errors import InternalError, Problem
 
@@ -45,6 +47,12 @@ class Served(Protocol):
     """A connection as its server sees it."""
 
     deadline: float
+    address: str
+
+    @property
+    def is_replaceable(self) -> bool:
+        """Nothing is being answered on it: it may be closed for another one."""
+        ...
 
     def overdue(self) -> None: ...
     def stop(self) -> None: ...
@@ -71,8 +79,13 @@ class Shared:
     streams: Streams | None = None
     connections: "set[Served]" = field(default_factory=set)
     tasks: Tasks = field(default_factory=Tasks)
+    turns: Turns = field(default_factory=Turns)
     stopping: bool = False
     on_empty: Callable[[], None] | None = None  # the last connection is gone
+    backlog: Backlog = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.backlog = Backlog(self.limits.backlog_bytes)
 
 
 CLOSE_LINE: Final = b"Connection: close\r\n"

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from itertools import pairwise
 
+from k3py.api.http.admission import Bodies
 from k3py.api.http.connection import Connection
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Handler
-from k3py.api.http.server import Bodies
 from k3py.api.http.shared import Shared
 
 
@@ -109,7 +109,7 @@ class World:
     ) -> None:
         self.time = 1000.0
         self.limits = limits or Limits()
-        self.bodies = Bodies(self.limits.bodies_bytes)
+        self.bodies = Bodies(self.limits.bodies_bytes, self.limits.bodies_bytes_per_client)
         self.shared = Shared(handler, self.limits, self.bodies, lambda: self.time, new_audit_id)
 
     def client(self) -> Client:

@@ -79,6 +79,7 @@ def test_a_slow_reader_of_a_body_slows_its_client_down() -> None:
         client = streamed(handle).client()
         client.send(POST_HEAD + b"Content-Length: %d\r\n\r\n" % (2 * UNREAD_BYTES_MAX))
         for _ in range(4):
+            await settle()
             assert is_read(client)
             client.send(bytes(UNREAD_BYTES_MAX // 4))
         assert not is_read(client)

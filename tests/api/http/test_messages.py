@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k3py.api.http.messages import QUERY_FIELDS_MAX, Request, Response, header_lines
+from k3py.api.http.messages import Request, Response, header_lines
+from k3py.api.http.targets import QUERY_FIELDS_MAX
 from k3py.model.errors import BadRequest
 
 

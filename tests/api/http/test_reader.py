@@ -6,21 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from k3py.api.http.admission import Bodies
 from k3py.api.http.chunked import SIZE_LINE_BYTES_MAX, TRAILER_BYTES_MAX
 from k3py.api.http.limits import Limits
-from k3py.api.http.messages import NO_PEER, Request
+from k3py.api.http.messages import NO_PEER, Peer, Request
 from k3py.api.http.reader import RequestReader
-from k3py.api.http.server import Bodies
 from k3py.model.errors import Problem
 from tests.api.http.fakes import splits
 
-SMALL = Limits(head_bytes=512, header_count=8, body_bytes=1000, bodies_bytes=4000)
+SMALL = Limits(
+    head_bytes=512, header_count=8, body_bytes=1000, bodies_bytes=4000, bodies_bytes_per_client=2000, body_bytes_free=0
+)
 HOST = b"Host: a\r\n"
 
 
 def outcome(pieces: list[bytes], limits: Limits = SMALL) -> tuple[list[tuple[str, bytes, object, bytes]], int]:
     """The requests read and the status of the refusal that ended it, 0 for none."""
-    bodies = Bodies(limits.bodies_bytes)
+    bodies = Bodies(limits.bodies_bytes, limits.bodies_bytes_per_client)
     reader = RequestReader(limits, bodies, NO_PEER)
     found: list[tuple[str, bytes, object, bytes]] = []
     code = 0
@@ -33,12 +35,12 @@ def outcome(pieces: list[bytes], limits: Limits = SMALL) -> tuple[list[tuple[str
             code = problem.code
             break
     reader.close()
-    assert bodies.take(limits.bodies_bytes), "memory for bodies leaked"
+    assert bodies.take(limits.bodies_bytes_per_client, NO_PEER.address), "memory for bodies leaked"
     return found, code
 
 
 def one(data: bytes, limits: Limits = SMALL) -> Request:
-    reader = RequestReader(limits, Bodies(limits.bodies_bytes), NO_PEER)
+    reader = RequestReader(limits, Bodies(limits.bodies_bytes, limits.bodies_bytes_per_client), NO_PEER)
     reader.receive(data)
     request = reader.next()
     assert request is not None
@@ -159,19 +161,52 @@ def test_every_limit_holds_byte_by_byte(data: bytes, code: int) -> None:
 
 
 def test_bodies_of_all_connections_together_are_bounded() -> None:
-    bodies = Bodies(SMALL.bodies_bytes)
-    readers = [RequestReader(SMALL, bodies, NO_PEER) for _ in range(5)]
-    for reader in readers[:4]:
+    bodies = Bodies(4000, 2000)
+    readers = [RequestReader(SMALL, bodies, Peer(f"192.0.2.{number // 2}")) for number in range(4)]
+    for reader in readers:
+        reader.receive(sized(1000, b"x" * 999))
+        assert reader.next() is None
+    refused = RequestReader(SMALL, bodies, Peer("192.0.2.9"))
+    refused.receive(sized(1000, b"x" * 5))
+    with pytest.raises(Problem) as told:
+        refused.next()
+    assert told.value.code == 503
+    readers[0].close()
+    again = RequestReader(SMALL, bodies, Peer("192.0.2.9"))
+    again.receive(sized(1000, b"x" * 999))
+    assert again.next() is None
+
+
+def test_one_client_may_have_a_part_of_that_and_what_it_only_promises_takes_nothing() -> None:
+    bodies = Bodies(4000, 2000)
+    promising = [RequestReader(SMALL, bodies, NO_PEER) for _ in range(100)]
+    for reader in promising:
         reader.receive(sized(1000))
         assert reader.next() is None
-    readers[4].receive(sized(1))
-    with pytest.raises(Problem) as refused:
-        readers[4].next()
-    assert refused.value.code == 503
-    readers[0].close()
-    again = RequestReader(SMALL, bodies, NO_PEER)
-    again.receive(sized(1000, b"x" * 1000))
-    assert again.next() is not None
+    for reader in promising[:2]:
+        reader.receive(b"x" * 999)
+        assert reader.next() is None
+    promising[2].receive(b"x" * 3)
+    with pytest.raises(Problem) as told:
+        promising[2].next()
+    assert told.value.code == 503
+    other = RequestReader(SMALL, bodies, Peer("192.0.2.9"))
+    other.receive(sized(1000, b"x" * 999))
+    assert other.next() is None
+
+
+def test_the_beginning_of_a_body_is_not_counted() -> None:
+    bodies = Bodies(0, 0)
+    limits = Limits(body_bytes_free=10)
+    for data, code in [(sized(11, b"x" * 10), 0), (sized(12, b"x" * 11), 503), (chunked(b"a\r\n" + b"x" * 10), 0)]:
+        reader = RequestReader(limits, bodies, NO_PEER)
+        reader.receive(data)
+        if not code:
+            assert reader.next() is None
+            continue
+        with pytest.raises(Problem) as told:
+            reader.next()
+        assert told.value.code == code
 
 
 def test_memory_for_bodies_is_given_back_with_each_request() -> None:

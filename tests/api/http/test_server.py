@@ -11,7 +11,7 @@ import uvloop
 
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Answer, BodyWriter, Request, Response, StreamResponse
-from k3py.api.http.server import Gate, HttpServer
+from k3py.api.http.server import HttpServer
 from k3py.pki.errors import BadCertificate
 from k3py.pki.rotation import install
 from tests.api.http.certificates import Authority, server_context
@@ -107,16 +107,25 @@ def test_a_renewed_certificate_is_shown_to_new_connections_only(run: Run, tmp_pa
     run(work())
 
 
+def much_or_little(request: Request) -> Answer:
+    return StreamResponse(forever) if request.path == "/watch" else Response(200, b"{}")
+
+
+async def forever(writer: BodyWriter) -> None:
+    writer.write(b"begun")
+    await asyncio.Event().wait()
+
+
 @pytest.mark.parametrize("limits", [Limits(connections=3), Limits(connections_per_client=3)])
 def test_connections_beyond_the_limit_are_closed_and_places_are_given_back(run: Run, limits: Limits) -> None:
     async def work() -> None:
-        server = HttpServer(lambda request: Response(200, b"{}"), limits)
+        server = HttpServer(much_or_little, limits)
         port = await server.start("127.0.0.1", 0)
         try:
             held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
             for reader, writer in held:
-                writer.write(GET)
-                assert await answer(reader)
+                writer.write(GET.replace(b"/", b"/watch", 1))
+                await reader.readuntil(b"begun")
             assert await ask(port) == b""
             assert server.refused_connections == 1
             held[0][1].close()
@@ -133,18 +142,24 @@ def test_connections_beyond_the_limit_are_closed_and_places_are_given_back(run: 
     run(work())
 
 
-def test_the_gate_counts_each_address_alone() -> None:
-    gate = Gate(Limits(connections=3, connections_per_client=2))
-    assert [gate.enter("a"), gate.enter("a"), gate.enter("a"), gate.enter("b"), gate.enter("c")] == [
-        True,
-        True,
-        False,
-        True,
-        False,
-    ]
-    gate.leave("a")
-    assert gate.enter("c")
-    assert (gate.count, gate.refused) == (3, 2)
+@pytest.mark.parametrize("limits", [Limits(connections=3), Limits(connections_per_client=3)])
+def test_idle_connections_lock_nobody_out(run: Run, limits: Limits) -> None:
+    async def work() -> None:
+        server = HttpServer(lambda request: Response(200, b"{}"), limits)
+        port = await server.start("127.0.0.1", 0)
+        try:
+            held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+            for reader, writer in held:
+                writer.write(GET)
+                assert await answer(reader)
+            assert await ask(port)
+            assert server.refused_connections == 0
+            for _, writer in held:
+                writer.close()
+        finally:
+            await server.stop(1)
+
+    run(work())
 
 
 def test_stopping_does_not_wait_for_idle_clients(run: Run, tmp_path: Path) -> None:
