@@ -6,6 +6,7 @@ bounded while events are read.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -20,6 +21,10 @@ DEPTH_MAX: Final = 200
 DUPLICATES_MAX: Final = 100
 
 _TAG: Final = "tag:yaml.org,2002:"
+# Numbers to Go's reader, which PyYAML takes for texts.
+_NUMBER: Final = re.compile(r"[-+]?(?:0o[0-7]+|(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?)", re.ASCII)
+# Go writes whole numbers below this without an exponent, so that they come back as integers.
+_WHOLE_BELOW: Final = 1e21
 _TRUE: Final = ("yes", "true", "on")
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -167,6 +172,8 @@ class _Builder:
         tag, text = event.tag, event.value
         if tag is None:
             tag = self._resolver.resolve(yaml.ScalarNode, text, event.implicit)
+            if tag == f"{_TAG}str" and event.implicit[0] and _NUMBER.fullmatch(text):
+                tag = f"{_TAG}int" if text[:3].lstrip("+-")[:2] == "0o" else f"{_TAG}float"
         elif tag == "!":
             tag = f"{_TAG}str"
         kind = tag.removeprefix(_TAG)
@@ -203,11 +210,12 @@ def _integer(text: str) -> int:
     return sign * int(digits, 0)
 
 
-def _number(text: str) -> float:
+def _number(text: str) -> int | float:
+    """A number on its way through JSON: what is whole becomes an integer."""
     number = float(text.replace(".inf", "inf").replace(".nan", "nan").replace(".Inf", "inf").replace(".NaN", "nan"))
     if number != number or number in (float("inf"), float("-inf")):
         raise ValueError("no such number in JSON")
-    return number
+    return int(number) if number.is_integer() and abs(number) < _WHOLE_BELOW else number
 
 
 def _key_text(value: Any) -> str:

@@ -48,6 +48,53 @@ def test_null_counts_as_absent():
     assert warnings == []
 
 
+def test_null_among_the_values_of_a_map_or_a_list_is_a_zero_value():
+    assert config('{"data":{"a":null}}')[0].data == {"a": ""}
+    pod = decode_body(POD, b'{"spec":{"containers":[null,{"args":[null],"env":null}]}}', "")[0]
+    assert pod.spec.containers[0].name == ""
+    assert pod.spec.containers[1].args == [""]
+
+
+@pytest.mark.parametrize(
+    ("text", "media_type", "said"),
+    [
+        ("", "", "couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)"),
+        ("[]", "", "json: cannot unmarshal array into Go value of type struct { APIVersion string"),
+        ('{"kind":5}', "", 'cannot unmarshal number into Go struct field .kind of type string ({"kind":5})'),
+        ('{"apiVersion":"a/b/c"}', "", 'unexpected GroupVersion string: a/b/c ({"apiVersion":"a/b/c"})'),
+        ("x" * 31, "", f"looking for beginning of value ({'78' * 30} ...)"),
+        ("a: b: c", YAML, "yaml: mapping values are not allowed in this context (613a20623a2063)"),
+        ("a: b\nc: d: e", YAML, "yaml: line 2: mapping values are not allowed in this context"),
+    ],
+)
+def test_what_cannot_be_recognised_is_shown_in_part(text, media_type, said):
+    message = refused(text, media_type=media_type)
+    assert message.startswith("the object provided is unrecognized (must be of type ConfigMap): ")
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    ("api_version", "name", "said"),
+    [
+        ("v1", "Pod", 'Pod in version "v1" cannot be handled as a ConfigMap: converting (v1.Pod) to (core.ConfigMap)'),
+        ("v1", "PodList", "converting (v1.PodList) to (core.ConfigMap): unknown conversion"),
+        ("v1", "Status", "converting (v1.Status) to (core.ConfigMap): unknown conversion"),
+        ("apps/v1", "DeleteOptions", "converting (v1.DeleteOptions) to (core.ConfigMap): unknown conversion"),
+        ("apps/v1", "Nope", 'Nope in version "v1" cannot be handled as a ConfigMap: no kind "Nope" is registered for'),
+        ("apps/v2", "ConfigMap", 'no kind "ConfigMap" is registered for version "apps/v2" in scheme'),
+    ],
+)
+def test_objects_of_other_kinds(api_version, name, said):
+    assert said in refused(f'{{"apiVersion":"{api_version}","kind":"{name}"}}')
+
+
+def test_another_version_of_the_kind():
+    text = '{"apiVersion":"events.k8s.io/v1","kind":"Event"}'
+    assert refused(text, kind=kind_of("Event")) == (
+        "the API version in the data (events.k8s.io/v1) does not match the expected API version (v1)"
+    )
+
+
 UNKNOWN = '{"metadata":{"name":"a","Labels":{"x":"y"}},"Data":{},"x":1}'
 SAID = 'unknown field "metadata.Labels", unknown field "Data", unknown field "x"'
 
@@ -89,8 +136,10 @@ def test_a_yaml_key_that_stands_twice_is_told_with_its_line():
 def test_yaml_has_only_the_types_of_json():
     assert config("data: {a: '1', b: 2001-01-01}", media_type=YAML)[0].data == {"a": "1", "b": "2001-01-01"}
     assert yaml_values.load_yaml(b"[1, 0o7, 010, 0x1f, 1.5, 1e3, yes, ~, 22:22, 1_000, '1', !!str 1, -3]")[0] == [
-        1, "0o7", 8, 31, 1.5, "1e3", True, None, "22:22", 1000, "1", "1", -3,
+        1, 7, 8, 31, 1.5, 1000, True, None, "22:22", 1000, "1", "1", -3,
     ]  # fmt: skip
+    assert yaml_values.load_yaml(b"[3.0, -2e-1, 1e21, '1e3', .5, 1., -0o17]")[0] == [3, -0.2, 1e21, "1e3", 0.5, 1, -15]
+    assert isinstance(yaml_values.load_yaml(b"3.0")[0], int)
     merged = yaml_values.load_yaml(b"a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\n1: 2")[0]
     assert merged == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 3}, "1": 2}
     for text in ("a: .inf", "a: .nan", "a: *b", "? {a: b}\n: c", "a: 1\n---\nb: 2", "a: b\n<<: 5"):
