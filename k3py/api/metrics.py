@@ -13,10 +13,11 @@ import msgspec
 
 from k3py.api.bridge import read_text
 from k3py.api.http.messages import Request, Response
+from k3py.api.lists import render_list
 from k3py.api.metrics_objects import node_metrics, pod_metrics
 from k3py.api.negotiation import wanted
 from k3py.api.pods import NodeStreams
-from k3py.api.reading import answer, render_list
+from k3py.api.reading import answer
 from k3py.api.routing import Target
 from k3py.api.selection import selection
 from k3py.model.errors import Details, NotFound, Problem, not_found

@@ -3,17 +3,17 @@
 Which revision a list is of: Kubernetes API Concepts, "Resource versions", "Semantics for get and list".
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import msgspec
-import yaml
 
 from k3py.api import paging
 from k3py.api.columns import table
 from k3py.api.http.messages import Request, Response
-from k3py.api.http.parts import Parts
 from k3py.api.list_options import ListOptions, check_list, is_exact, list_options, parse_revision, too_large
+from k3py.api.lists import Scan, package, render_list, render_scanned, respond
 from k3py.api.negotiation import Form, Wanted, wanted
 from k3py.api.parameters import first
 from k3py.api.routing import Target
@@ -31,6 +31,7 @@ from k3py.store.store import Store
 
 Now = Callable[[], float]
 VERSION_TOO_OLD = "The resourceVersion for the provided list is too old."
+_PLAIN = Wanted()
 BOTH_VERSIONS = "specifying resource version is not allowed when using continue"
 
 
@@ -68,26 +69,45 @@ class Reader:
         kind = target.kind
         if not request.query and form.form is Form.OBJECT and not form.yaml:
             return self._whole(target)
-        metadata, records = self.page(request, target)
-        return render_list(kind, records, metadata, form, self._now())
+        revision, scan = self._begin(request, target)
 
-    def page(self, request: Request, target: Target) -> tuple[dict[str, Any], Sequence[Record]]:
-        """What the query of a list or a collection delete selects, with the list's metadata.
+        def metadata(page: paging.Page) -> dict[str, Any]:
+            return table.list_metadata(str(revision), page.continue_token, page.remaining)
+
+        scanning = scan()
+        try:
+            next(scanning)
+        except StopIteration as end:
+            page: paging.Page = end.value
+            return render_list(kind, page.records, metadata(page), form, self._now())
+        return render_scanned(kind, scan, metadata, form, self._now())
+
+    async def page(self, request: Request, target: Target) -> tuple[dict[str, Any], Sequence[Record]]:
+        """What the query of a collection delete selects, with the list's metadata.
 
         Raises:
             BadRequest, Invalid: a parameter cannot be understood.
             Expired, Timeout: as ``list``.
         """
+        revision, scan = self._begin(request, target)
+        scanning = scan()
+        while True:
+            try:
+                next(scanning)
+            except StopIteration as end:
+                page: paging.Page = end.value
+                return table.list_metadata(str(revision), page.continue_token, page.remaining), page.records
+            await asyncio.sleep(0)
+
+    def _begin(self, request: Request, target: Target) -> tuple[int, Scan]:
+        """The revision of what a query selects, and the selecting, in pieces."""
         options = list_options(request.query)
         check_list(options)
         fields = selected_fields(options.fields, target.kind, target.name)
-        revision, piece = self._page(target, options, Selected(options.labels, fields), one_of(target, fields))
-        return table.list_metadata(str(revision), piece.continue_token, piece.remaining), piece.records
+        return self._page(target, options, Selected(options.labels, fields), one_of(target, fields))
 
-    def _page(
-        self, target: Target, options: ListOptions, chosen: Selected, name: str | None
-    ) -> tuple[int, paging.Page]:
-        """The revision of the list and what is on the page. ``name``: the only object that can be selected."""
+    def _page(self, target: Target, options: ListOptions, chosen: Selected, name: str | None) -> tuple[int, Scan]:
+        """The revision of the list and how to find what is on the page. ``name``: the only object that can be there."""
         limit, start = options.limit, ""
         if options.continue_token and name is None:
             revision, start, listing = self._continued(target, options)
@@ -99,16 +119,26 @@ class Reader:
             revision = self._store.revision
             if name is not None:
                 record = self._store.get(collection_name(target.kind), target.namespace, name)
-                return revision, paging.Page([record] if record is not None and chosen.has(record) else [])
+                found = paging.Page([record] if record is not None and chosen.has(record) else [])
+                return revision, lambda: _at_once(found)
             listing = self._store.list(collection_name(target.kind), target.namespace or None)
             # As kube-apiserver, which tells reflectors everything at once that way.
             limit = 0 if options.resource_version == "0" else limit
         of_namespace = bool(target.namespace) or not target.kind.namespaced
         has = None if chosen.everything else chosen.has
-        piece = paging.page(listing, limit, start, revision, of_namespace=of_namespace, has=has)
-        if piece.continue_token and revision == self._store.revision:
+        if has is None or len(listing) <= paging.SCAN_PIECE:
+            piece = paging.page(listing, limit, start, revision, of_namespace=of_namespace, has=has)
+            if piece.continue_token:
+                self._keep(target, revision)
+            return revision, lambda: _at_once(piece)
+        if limit:
+            self._keep(target, revision)
+        return revision, lambda: paging.scan(listing, limit, start, revision, of_namespace=of_namespace, has=has)
+
+    def _keep(self, target: Target, revision: int) -> None:
+        """More pages of this revision will be asked for."""
+        if revision == self._store.revision:
             self._store.snapshot(collection_name(target.kind), target.namespace or None)
-        return revision, piece
 
     def _continued(self, target: Target, options: ListOptions) -> tuple[int, str, Listing]:
         token = paging.parse_token(options.continue_token)
@@ -133,7 +163,13 @@ class Reader:
     def _whole(self, target: Target) -> Response:
         """The plain list of everything."""
         listing = self._store.list(collection_name(target.kind), target.namespace or None)
-        return Response(parts=_list_of(target.kind, b'{"resourceVersion":"%d"}' % self._store.revision, listing))
+        return render_list(target.kind, listing, {"resourceVersion": str(self._store.revision)}, _PLAIN, self._now())
+
+
+def _at_once(found: paging.Page) -> Generator[None, None, paging.Page]:
+    """A page that is there."""
+    yield from ()
+    return found
 
 
 def one_of(target: Target, fields: FieldSelector | None) -> str | None:
@@ -141,57 +177,6 @@ def one_of(target: Target, fields: FieldSelector | None) -> str | None:
     if fields is None or (target.kind.namespaced and not target.namespace):
         return None
     return fields.exact_name()
-
-
-def _list_of(kind: Kind, metadata: bytes, records: Sequence[Record]) -> Parts:
-    """A plain list. Its items do not repeat the kind and version that it names."""
-    name, version = kind.name.encode(), kind.api_version.encode()
-    head = b'{"kind":"%bList","apiVersion":"%b","metadata":%b,"items":[' % (name, version, metadata)
-    same = b'"kind":"%b","apiVersion":"%b",' % (name, version)
-    return Parts(head, _raws(kind, records), b"]}", omitted=same)
-
-
-def _raws(kind: Kind, records: Sequence[Record]) -> list[bytes]:
-    if kind.view_of is None:
-        return [record.raw for record in records]
-    return [shown(kind, record.raw) for record in records]
-
-
-def render_list(
-    kind: Kind,
-    records: Sequence[Record],
-    metadata: dict[str, Any],
-    form: Wanted,
-    now: float,
-    headers: Sequence[tuple[str, str]] = (),
-) -> Response:
-    """A list in the form that was asked for.
-
-    Raises:
-        NotAcceptable: the form is of single objects.
-        BadRequest: more or less of the objects is asked for than there is.
-    """
-    head = msgspec.json.encode(metadata)
-    if form.form is Form.TABLE:
-        rows = table.of_records(kind, records, now, form.included, form.version)
-        return respond(200, table.table(kind, rows, metadata, version=form.version), form, headers)
-    if form.form is Form.PARTIAL:
-        said = "you requested PartialObjectMetadata, but the requested object is a list"
-        raise NotAcceptable(f"{said} (*{_package(kind)}.{kind.name}List)")
-    if form.form is Form.PARTIAL_LIST:
-        parts = _metadata_of(head, _raws(kind, records), form.version)
-    else:
-        parts = _list_of(kind, head, records)
-    return respond(200, bytes(parts), form, headers) if form.yaml else Response(parts=parts, headers=headers)
-
-
-def _metadata_of(metadata: bytes, items: Sequence[bytes], version: str) -> Parts:
-    """A list of metadata only; kube-apiserver says ``null`` when there is none."""
-    head = b'{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/%b","metadata":%b,"items":'
-    start = head % (version.encode(), metadata)
-    if not items:
-        return Parts(start + b"null}", (), b"")
-    return Parts(start + b"[", [table.partial_metadata(each, version) for each in items], b"]}")
 
 
 def answer(
@@ -232,19 +217,7 @@ def render_object(
         raw = table.partial_metadata(shown(kind, raw), form.version)
     elif form.form is Form.PARTIAL_LIST:
         said = "you requested PartialObjectMetadataList, but the requested object is not a list"
-        raise NotAcceptable(f"{said} (*{_package(kind)}.{kind.name})")
+        raise NotAcceptable(f"{said} (*{package(kind)}.{kind.name})")
     else:
         raw = shown(kind, raw)
     return respond(status, raw, form, headers)
-
-
-def _package(kind: Kind) -> str:
-    return kind.group.partition(".")[0] or "core"
-
-
-def respond(status: int, body: bytes, form: Wanted, headers: Sequence[tuple[str, str]] = ()) -> Response:
-    """A finished JSON document as the answer, turned into YAML when that was asked for."""
-    if form.yaml:
-        text = yaml.safe_dump(msgspec.json.decode(body), default_flow_style=False, sort_keys=True)
-        return Response(status, text.encode(), "application/yaml", headers)
-    return Response(status, body, headers=headers)

@@ -6,8 +6,9 @@ import msgspec
 
 from k3py.api.applying import apply_body
 from k3py.api.http.messages import Request, Response
+from k3py.api.lists import render_list
 from k3py.api.negotiation import wanted
-from k3py.api.reading import Now, Reader, answer, render_list
+from k3py.api.reading import Now, Reader, answer
 from k3py.api.reviews import Reviews, own_review
 from k3py.api.routing import Target
 from k3py.api.warning_headers import warning_headers
@@ -106,7 +107,7 @@ class Writer:
     async def delete_collection(self, request: Request, target: Target, user: User) -> Response:
         """Delete all objects that the query selects."""
         form = wanted(request, collection=True)
-        metadata, records = self._reader.page(request, target)
+        metadata, records = await self._reader.page(request, target)
         options = delete_options(request)
         await self._objects.delete_collection(target.kind, records, options, user)
         said = warning_headers(warnings(target.kind, options))

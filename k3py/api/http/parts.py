@@ -3,7 +3,7 @@
 A list of 50,000 objects is as many references; a client that reads it slowly costs no copy of it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 
 SEPARATOR = b","
 
@@ -16,17 +16,20 @@ class Parts:
 
     __slots__ = ("_head", "_items", "_omitted", "_size", "_tail")
 
-    def __init__(self, head: bytes, items: Sequence[bytes], tail: bytes, omitted: bytes = b"") -> None:
+    def __init__(self, head: bytes, items: Collection[bytes], tail: bytes, omitted: bytes = b"") -> None:
         self._head = head
         self._items = items
         self._tail = tail
         self._omitted = omitted
-        self._size = len(head) + len(tail) + sum(map(len, items)) + max(0, len(items) - 1) * len(SEPARATOR)
-        if omitted:
-            self._size -= len(omitted) * sum([each.startswith(omitted, 1) for each in items])
+        self._size = -1
 
     def __len__(self) -> int:
-        """Bytes of the whole."""
+        """Bytes of the whole. All items are looked at, once."""
+        if self._size < 0:
+            items, omitted = self._items, self._omitted
+            separators = max(0, len(items) - 1) * len(SEPARATOR)
+            left_out = len(omitted) * sum([each.startswith(omitted, 1) for each in items]) if omitted else 0
+            self._size = len(self._head) + len(self._tail) + sum(map(len, items)) + separators - left_out
         return self._size
 
     def __bytes__(self) -> bytes:
