@@ -12,6 +12,8 @@ from k3py.objects.patch.errors import rejected
 # Kubernetes' bounds: operations in one patch, and bytes that its copies may make out of little.
 OPERATIONS_MAX: Final = 10_000
 COPIED_BYTES_MAX: Final = 3 << 20
+# Who has more unknown fields learns of these first.
+COMPLAINTS_MAX: Final = 100
 
 _ABSENT: Final = object()
 # No list has more elements than ten digits can count; Python itself refuses to read very long numbers.
@@ -62,7 +64,7 @@ def check_operations(operations: Any) -> list[str]:
             if key in ("op", "path", "from"):
                 if not isinstance(value, str | None):
                     raise _cannot_decode(value, f"Go struct field jsonPatchOp.{key} of type string")
-            elif key != "value":
+            elif key != "value" and len(said) < COMPLAINTS_MAX:
                 said.append(f'json patch unknown field "[{index}].{key}"')
     return said
 

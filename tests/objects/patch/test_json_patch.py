@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from k3py.model.errors import BadRequest, Invalid, Problem, RequestTooLarge
-from k3py.objects.patch.json_patch import COPIED_BYTES_MAX, OPERATIONS_MAX, json_patch
+from k3py.objects.patch.json_patch import (
+    COMPLAINTS_MAX,
+    COPIED_BYTES_MAX,
+    OPERATIONS_MAX,
+    check_operations,
+    json_patch,
+)
 
 DOCUMENT = {"a": {"b": 1, "x/y": 2, "m~n": 3}, "l": [1, 2, 3], "t": True}
 
@@ -85,6 +91,7 @@ def test_what_does_not_fit_changes_nothing(operation):
 
 
 def test_bounds():
+    assert len(check_operations([{"odd": 1}] * (COMPLAINTS_MAX + 1))) == COMPLAINTS_MAX
     with pytest.raises(BadRequest, match="cannot unmarshal object"):
         json_patch({}, {"op": "add"})
     operation = {"op": "test", "path": "/a", "value": None}
