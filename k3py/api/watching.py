@@ -6,7 +6,8 @@ far behind is cut off by the connection's bound and resumes by resourceVersion.
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,8 +38,11 @@ TIMEOUT_SECONDS_MAX = 30 * 86400.0
 BOOKMARK_SECONDS = 60.0
 # A watch that is about to end says how far it came, so that the next one begins there.
 LAST_BOOKMARK_SECONDS = 2.0
-# Initial events are written in pieces of this many, so that a slow client is waited for.
-INITIAL_PIECE = 500
+# Initial events, and changes from before the watch began, are looked at in pieces of this many: a slow client is waited
+# for, and others get their turn.
+PIECE = 100
+# Changes that may wait for a watch which is still busy with earlier ones: all that a ring holds, and as many again.
+PENDING_MAX = 20_000
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,7 @@ class _Stream:
         self._frames = frames
         self._writer = writer
         self._ended = asyncio.Event()
+        self._pending: deque[Change] | None = deque()  # None: all earlier changes are told
 
     async def run(self) -> None:
         """Send until the time is over, the client is gone, or the server stops."""
@@ -193,11 +198,12 @@ class _Stream:
                 return
             since = await self._send_initial()
         try:
-            watch = self._store.watch(collection_name(self._kind), self._namespace, since, self._deliverer())
+            watch = self._store.watch(collection_name(self._kind), self._namespace, since, self._deliver)
         except TooOld as error:
             self._writer.write(self._frames.error(Expired(str(error))))
             return
         try:
+            await self._catch_up()
             await self._until_ended(watch, since or newest, until)
         finally:
             watch.close()
@@ -205,8 +211,10 @@ class _Stream:
     async def _send_initial(self) -> int:
         listing, revision = self._present(), self._store.revision
         chosen = self._options.selection
-        for start in range(0, len(listing), INITIAL_PIECE):
-            piece = listing[start : start + INITIAL_PIECE]
+        for start in range(0, len(listing), PIECE):
+            if start:
+                await self._writer.turn()
+            piece = listing[start : start + PIECE]
             frames = [self._frames.added(each) for each in piece if chosen.has(each)]
             if frames:
                 self._writer.write(b"".join(frames))
@@ -222,21 +230,37 @@ class _Stream:
         record = self._store.get(collection_name(self._kind), self._namespace or "", self._options.name)
         return [] if record is None else [record]
 
-    def _deliverer(self) -> Callable[[Sequence[Change]], None]:
-        write, frames, chosen = self._writer.write, self._frames, self._options.selection
+    def _deliver(self, changes: Sequence[Change]) -> None:
+        if self._pending is None:
+            self._tell(changes)
+            return
+        self._pending.extend(changes)
+        if len(self._pending) > PENDING_MAX:  # the client goes on from where it got to
+            self._pending.clear()
+            self._ended.set()
 
-        def everything(changes: Sequence[Change]) -> None:
-            if isinstance(changes, Changes):
-                write(changes.joined())
-            else:
-                write(b"".join([change.frame() for change in changes]))
+    async def _catch_up(self) -> None:
+        """Tell what was before the watch began, as fast as the client takes it, and what has come meanwhile."""
+        while self._pending:
+            piece = [self._pending.popleft() for _ in range(min(PIECE, len(self._pending)))]
+            self._tell(piece)
+            for change in piece:
+                change.forget_frame()
+            if self._pending:
+                await self._writer.drain()
+                await self._writer.turn()
+        self._pending = None
 
-        def selected(changes: Sequence[Change]) -> None:
+    def _tell(self, changes: Sequence[Change]) -> None:
+        frames, chosen = self._frames, self._options.selection
+        if not (frames.plain and chosen.everything):
             parts = [frames.change(seen) for change in changes if (seen := chosen.seen(change)) is not None]
             if parts:
-                write(b"".join(parts))
-
-        return everything if frames.plain and chosen.everything else selected
+                self._writer.write(b"".join(parts))
+        elif isinstance(changes, Changes):
+            self._writer.write(changes.joined())
+        else:
+            self._writer.write(b"".join([change.frame() for change in changes]))
 
     async def _until_ended(self, watch: Watch, since: int, until: float) -> None:
         loop = asyncio.get_running_loop()

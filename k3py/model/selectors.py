@@ -95,7 +95,7 @@ class Selector:
             return False
         if not self.requirements:
             return True
-        known = labels if isinstance(labels, Mapping) else dict(labels)
+        known = labels if isinstance(labels, Mapping) else _mapping(labels)
         return all(requirement.matches(known) for requirement in self.requirements)
 
     @property
@@ -105,6 +105,19 @@ class Selector:
 
     def __str__(self) -> str:
         return ",".join(str(requirement) for requirement in self.requirements)
+
+
+# The pairs asked about last, and the same as a mapping: a thousand selectors are asked about one object in a row.
+_last: tuple[LabelPairs, Mapping[str, str]] = ((), {})
+
+
+def _mapping(pairs: LabelPairs) -> Mapping[str, str]:
+    global _last
+    if not isinstance(pairs, tuple):
+        return dict(pairs)
+    if pairs is not _last[0]:
+        _last = (pairs, dict(pairs))
+    return _last[1]
 
 
 EVERYTHING: Final = Selector()

@@ -39,10 +39,11 @@ class Selected:
     def seen(self, change: Change) -> Change | None:
         """The change as a watcher with these selectors sees it; None when it does not."""
         record, previous = change.record, change.previous
-        before = previous is not None and self.had(record, previous)
+        same = previous is not None and previous.labels is record.labels and previous.fields == record.fields
+        before = previous is not None and (self.has(record) if same else self.had(record, previous))
         if change.type is ChangeType.DELETED:
             return change if before or (previous is None and self.has(record)) else None
-        after = self.has(record)
+        after = before if same else self.has(record)
         if before and after:
             return change if change.type is ChangeType.MODIFIED else Change(ChangeType.MODIFIED, record, previous)
         if after:
