@@ -36,6 +36,7 @@ SERVER_CORE = max(os.sched_getaffinity(0))
 WATCH_SECONDS_MAX = 120
 # As fast as answers come, but with several writers, as a cluster has.
 WATCH_WRITERS = 16
+APPLY = "application/apply-patch+yaml"
 
 
 def pod(name: str, note: str = "bench") -> bytes:
@@ -58,6 +59,27 @@ def pod(name: str, note: str = "bench") -> bytes:
             "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 0,
             "containers": [container],
+        },
+    }
+    return json.dumps(body).encode()
+
+
+def deployment(name: str, note: str) -> bytes:
+    """A Deployment as ``kubectl apply --server-side`` sends it; it is paused, so that controllers leave it alone."""
+    template = json.loads(pod(name, note))
+    labels = {"app": name}
+    body = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": labels},
+        "spec": {
+            "replicas": 0,
+            "paused": True,
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels, "annotations": {"example.com/note": note}},
+                "spec": {"containers": template["spec"]["containers"]},
+            },
         },
     }
     return json.dumps(body).encode()
@@ -162,6 +184,19 @@ class Bench:
         name = f"durable update of a pod (PUT), store on {self._where}"
         yield self._row(name, f"{writers} writers", writers, make)
 
+    def apply(self) -> Iterator[Row]:
+        appliers = 16
+        path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+
+        def make(number: int) -> bytes:
+            self._serial += 1
+            name = f"applied-{number % appliers}"
+            body = deployment(name, f"apply {self._serial}")
+            return self._target.request("PATCH", f"{path}/{name}?fieldManager=bench", body, APPLY)
+
+        name = f"server-side apply of an existing Deployment, store on {self._where}"
+        yield self._row(name, f"{appliers} writers", appliers, make, 500)
+
     def watch(self) -> Iterator[Row]:
         watchers, changes = self._options.watchers, self._options.changes
         version = self._target.call("GET", f"{PODS}?limit=1")["metadata"]["resourceVersion"]
@@ -221,7 +256,7 @@ def profiled(pid: int, folder: Path | None, name: str, seconds: float) -> Iterat
 
 
 READS = ("get", "list", "watch")
-WRITES = ("create", "update")
+WRITES = ("create", "update", "apply")
 
 
 @contextmanager

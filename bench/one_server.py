@@ -29,6 +29,7 @@ class OneServer:
     target: Target
     pid: int
     warnings: str
+    start_seconds: float
 
 
 def free_port() -> int:
@@ -38,22 +39,25 @@ def free_port() -> int:
 
 
 @contextmanager
-def one_server(store: Path, core: int, api_only: bool = False) -> Iterator[OneServer]:
-    """Start it with its state in ``store``; all its threads run on ``core``."""
-    root = Path(tempfile.mkdtemp(prefix="k3py-bench-", dir="/dev/shm"))
+def one_server(store: Path, core: int, api_only: bool = False, root: Path | None = None) -> Iterator[OneServer]:
+    """Start it with its state in ``store``; all its threads run on ``core``. A ``root`` that is given is kept."""
+    kept_root, root = root, root or Path(tempfile.mkdtemp(prefix="k3py-bench-", dir="/dev/shm"))
     paths = Paths.below(root)
     log_file = root / "server.log"
     command = [sys.executable, "-m", "k3py", "server", "--bind-address=127.0.0.1", f"--port={free_port()}"]
     command += [f"--store={store}", "--log-level=warning", *(["--api-only"] if api_only else [])]
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("K3PY_", "KUBE"))}
+    begin = time.perf_counter()
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             ["taskset", "-c", str(core), *command], stdout=log, stderr=log, env={**kept, "K3PY_ROOT": str(root)}
         )
     try:
         status = _wait(StatusFile(paths.run / "server.json"), process, log_file)
+        seconds = time.perf_counter() - begin
         access = load_kubeconfig(paths.admin_kubeconfig)
-        yield OneServer(Target("127.0.0.1", int(str(status["port"])), access.tls()), process.pid, log_file.read_text())
+        target = Target("127.0.0.1", int(str(status["port"])), access.tls())
+        yield OneServer(target, process.pid, log_file.read_text(), seconds)
     finally:
         process.terminate()
         try:
@@ -61,7 +65,8 @@ def one_server(store: Path, core: int, api_only: bool = False) -> Iterator[OneSe
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        shutil.rmtree(root)
+        if kept_root is None:
+            shutil.rmtree(root)
 
 
 def _wait(status: StatusFile, process: "subprocess.Popen[bytes]", log: Path) -> dict[str, object]:

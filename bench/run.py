@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 # Each within minutes; the order is from what users notice first.
 BENCHMARKS = (
-    "api", "pod_ready", "pod_start", "image_pull", "up", "memory", "network_path", "network_attach",
+    "api", "many", "pod_ready", "pod_start", "image_pull", "up", "memory", "network_path", "network_attach",
     "services_connect", "dns_answers", "http_server", "store",
 )  # fmt: skip
 SECONDS_MAX = 900
