@@ -125,8 +125,13 @@ def kinds_page() -> str:
     ]
     parts.append("\n".join(rows) + "\n")
     parts.append("Kinds that are asked and not kept:\n")
-    asked = [f"- `{kind.name}` of `{kind.api_version}`" for kind in KINDS if not kind.stored]
+    asked = [f"- `{kind.name}` of `{kind.api_version}`" for kind in KINDS if not kind.stored and not kind.view_of]
     parts.append("\n".join(asked) + "\n")
+    views = [f"- `{kind.name}` of `{kind.api_version}`, kept as `{KINDS.of(kind.view_of).api_version}`"
+             for kind in KINDS if kind.view_of]  # fmt: skip
+    if views:
+        parts.append("Other versions of kinds, converted on the way in and out:\n")
+        parts.append("\n".join(views) + "\n")
     return "\n".join(parts)
 
 

@@ -67,7 +67,7 @@ def _one(word: str, kinds: Registry) -> Asked:
 
 def _of_word(word: str, kinds: Registry) -> list[Kind]:
     if word == ALL:
-        return [kind for kind in kinds if ALL in kind.categories]
+        return [kind for kind in kinds if kind.stored and ALL in kind.categories]
     return [find_kind(word, kinds)]
 
 

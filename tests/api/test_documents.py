@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k3py.api.discovery import AGGREGATED, JSON, YAML, accepted_form, version_priority
+from k3py.api.discovery import AGGREGATED, JSON, YAML, accepted_form, group_versions, resource_list, version_priority
 from k3py.api.health import GIT_VERSION
 from k3py.api.http.messages import Response
 from k3py.model.errors import NotAcceptable
@@ -123,6 +123,16 @@ def test_groups_come_in_kubernetes_order_ours_behind() -> None:
         assert groups.index("discovery.k8s.io") < groups.index("vpc.k3py.io")
 
     run(story)
+
+
+def test_a_view_has_the_hash_of_what_is_kept() -> None:
+    versions = group_versions(KINDS)["autoscaling"]
+    assert list(versions) == ["v2", "v1"]
+    hashes = {
+        resource_list("autoscaling", version, served, KINDS)["resources"][0]["storageVersionHash"]
+        for version, served in versions.items()
+    }
+    assert len(hashes) == 1
 
 
 def test_a_subresource_names_what_it_speaks() -> None:

@@ -126,6 +126,13 @@ def test_our_own_kinds_have_lists_too() -> None:
     assert found["io.k3py.vpc.v1.VPCList"]["x-kubernetes-group-version-kind"][0]["kind"] == "VPCList"
 
 
+def test_views_have_documents_of_their_own() -> None:
+    kinds = [kind for kind in KINDS if kind.group == "events.k8s.io"]
+    body = json.loads(document(kinds, schemas(), document_table(), "v1.36.0"))
+    assert "/apis/events.k8s.io/v1/namespaces/{namespace}/events/{name}" in body["paths"]
+    assert "io.k8s.api.events.v1.EventList" in body["components"]["schemas"]
+
+
 @pytest.mark.parametrize(
     ("group", "word"), [("", "core"), ("rbac.authorization.k8s.io", "rbacAuthorization"), ("vpc.k3py.io", "vpcK3pyIo")]
 )
