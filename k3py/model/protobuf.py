@@ -20,6 +20,9 @@ MAGIC: Final = b"k8s\x00"
 # The deepest Kubernetes message has some 20 levels; a hostile one must not exhaust the stack.
 DEPTH_MAX: Final = 100
 VARINT_BYTES_MAX: Final = 10
+# Fields and messages in one body: two bytes can make an empty message, and each costs microseconds and memory.
+VALUES_MAX: Final = 100_000
+MESSAGES_MAX: Final = 30_000
 
 _META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1."
 _API: Final = "io.k8s.api."
@@ -56,7 +59,7 @@ def decode(data: bytes) -> dict[str, Any]:
     if envelope.get(3) not in (None, b""):
         raise ValueError("encoded contents of the protobuf envelope are not supported")
     definition = _definition(api_version, kind)
-    body = _message(definition, _bytes(envelope.get(2, b"")), 0)
+    body = _message(definition, _bytes(envelope.get(2, b"")), 0, _Left())
     return {"apiVersion": api_version, "kind": kind, **body}
 
 
@@ -208,14 +211,35 @@ _SCALARS: Final[dict[str, Callable[[Any], Any]]] = {
 }
 
 
-def _value(kind: str, value: Any, depth: int) -> Any:
+class _Left:
+    """What may still come."""
+
+    __slots__ = ("messages", "values")
+
+    def __init__(self) -> None:
+        self.values = VALUES_MAX
+        self.messages = MESSAGES_MAX
+
+    def value(self) -> None:
+        self.values -= 1
+        if self.values < 0:
+            raise ValueError(f"a body must not have more than {VALUES_MAX} values")
+
+    def message(self) -> None:
+        self.messages -= 1
+        if self.messages < 0:
+            raise ValueError(f"a body must not have more than {MESSAGES_MAX} messages")
+
+
+def _value(kind: str, value: Any, depth: int, left: _Left) -> Any:
     scalar = _SCALARS.get(kind)
     if scalar is not None:
         return scalar(value)
-    return _message(kind, _bytes(value), depth + 1)
+    return _message(kind, _bytes(value), depth + 1, left)
 
 
-def _message(definition: str, data: bytes, depth: int) -> dict[str, Any]:
+def _message(definition: str, data: bytes, depth: int, left: _Left) -> dict[str, Any]:
+    left.message()
     if depth > DEPTH_MAX:
         raise ValueError("exceeded max depth")
     table = _table().get(definition)
@@ -223,30 +247,32 @@ def _message(definition: str, data: bytes, depth: int) -> dict[str, Any]:
         raise ValueError(f"cannot read a message of type {definition}")
     result: dict[str, Any] = {}
     for number, raw in _fields(data):
+        left.value()
         field = table.get(number)
         if field is None:
             continue  # a newer client's field
         if field.is_map:
             entry = dict(_fields(_bytes(raw)))
-            value = _value(field.type, entry.get(2, 0 if field.type in ("int32", "int64") else b""), depth)
+            value = _value(field.type, entry.get(2, 0 if field.type in ("int32", "int64") else b""), depth, left)
             result.setdefault(field.name, {})[_text(entry.get(1, b""))] = value
         elif field.is_list:
-            result.setdefault(field.name, []).extend(_elements(field.type, raw, depth))
+            result.setdefault(field.name, []).extend(_elements(field.type, raw, depth, left))
         elif not field.name:
-            result.update(_value(field.type, raw, depth))
+            result.update(_value(field.type, raw, depth, left))
         else:
-            value = _value(field.type, raw, depth)
+            value = _value(field.type, raw, depth, left)
             if value is not None and (field.pointer or value not in ("", 0, False)):
                 result[field.name] = value
     return result
 
 
-def _elements(kind: str, raw: Any, depth: int) -> list[Any]:
+def _elements(kind: str, raw: Any, depth: int, left: _Left) -> list[Any]:
     """One element, or several numbers that are packed."""
     if kind not in ("int32", "int64") or isinstance(raw, int):
-        return [_value(kind, raw, depth)]
+        return [_value(kind, raw, depth, left)]
     data, position, found = _bytes(raw), 0, []
     while position < len(data):
+        left.value()
         number, position = _varint(data, position)
-        found.append(_value(kind, number, depth))
+        found.append(_value(kind, number, depth, left))
     return found

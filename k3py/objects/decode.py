@@ -11,6 +11,7 @@ from k3py.model import codec, protobuf
 from k3py.model.errors import BadRequest, UnsupportedMediaType
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
+from k3py.objects.amounts import check_amount
 from k3py.objects.collections import is_secret
 from k3py.objects.go_types import json_kind, mismatch
 from k3py.objects.misplaced import misplaced
@@ -46,9 +47,11 @@ def decode_body(
 
     Raises:
         BadRequest: the body cannot be read as an object of this kind.
+        RequestTooLarge: it has too many values.
         UnsupportedMediaType: it is of another type.
     """
     if media_type in ("", JSON):
+        check_amount(data)
         return _from_json(kind, data, validation)
     if media_type == YAML:
         value, duplicates = _loaded(kind, data, load_yaml)
@@ -82,6 +85,7 @@ def decode_options(kind: type[T], data: bytes, media_type: str) -> T:
         if media_type == PROTOBUF:
             value = protobuf.decode(data)
         elif media_type in ("", JSON):
+            check_amount(data)
             value = load_json(data)[0]
         elif media_type == YAML:
             value = load_yaml(data)[0]

@@ -10,6 +10,8 @@ from k3py.objects.json_syntax import syntax_error
 DEPTH_MAX: Final = 500
 # As Kubernetes' decoder: who has more mistakes learns of these first.
 DUPLICATES_MAX: Final = 100
+# What is wrong with a longer text is told in fewer words: to find Go's looks at it byte by byte.
+EXPLAINED_BYTES_MAX: Final = 128 * 1024
 
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -28,7 +30,8 @@ def load_json(data: bytes, depth_max: int = DEPTH_MAX) -> tuple[Any, list[str]]:
     except RecursionError:
         raise ValueError("exceeded max depth") from None
     except ValueError as error:
-        raise ValueError(syntax_error(data) or str(error)) from None
+        said = syntax_error(data) if len(data) <= EXPLAINED_BYTES_MAX else ""
+        raise ValueError(said or str(error)) from None
     return _resolved(pairs, "", depth_max, duplicates), duplicates
 
 

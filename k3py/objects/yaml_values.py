@@ -13,8 +13,11 @@ from typing import Any, Final
 import yaml
 from yaml import events
 
+from k3py.model.protobuf import MESSAGES_MAX, VALUES_MAX
+
 # A body is bounded in bytes by the API; an alias makes much out of little, so what it stands for is bounded too.
-YAML_NODES_MAX: Final = 200_000
+YAML_NODES_MAX: Final = VALUES_MAX
+MAPPINGS_MAX: Final = MESSAGES_MAX
 # Deeper nesting is no Kubernetes object and would exhaust the stack.
 DEPTH_MAX: Final = 200
 # Who has more mistakes learns of these first.
@@ -89,6 +92,7 @@ class _Builder:
         self._anchors: dict[str, _Value | None] = {}
         self._resolver: Any = yaml.resolver.Resolver()
         self._size = 0
+        self._mappings = 0
 
     def document(self) -> Any:
         """The only document's value; None when there is none."""
@@ -129,6 +133,11 @@ class _Builder:
         if self._size > YAML_NODES_MAX:
             raise yaml.YAMLError("document contains excessive aliasing or too many values")
 
+    def _count_mappings(self, count: int) -> None:
+        self._mappings += count
+        if self._mappings > MAPPINGS_MAX:
+            raise yaml.YAMLError("document contains excessive aliasing or too many values")
+
     def _aliased(self, event: Any) -> _Value:
         if event.anchor not in self._anchors:
             raise yaml.YAMLError(f"unknown anchor '{event.anchor}' referenced")
@@ -136,6 +145,8 @@ class _Builder:
         if found is None:
             raise yaml.YAMLError(f"anchor '{event.anchor}' value contains itself")
         self._count(found.size)
+        if isinstance(found.value, dict | list):
+            self._count_mappings(found.size)  # at most
         return found
 
     def _sequence(self, depth: int) -> _Value:
@@ -147,6 +158,7 @@ class _Builder:
 
     def _mapping(self, depth: int) -> _Value:
         self._count(1)
+        self._count_mappings(1)
         before = self._size
         result: dict[str, Any] = {}
         merged: list[Any] = []

@@ -5,6 +5,7 @@ from typing import Any, Final, NoReturn
 import orjson
 
 from k3py.model.errors import BadRequest
+from k3py.objects.amounts import check_amount
 from k3py.objects.decode import may_repeat
 from k3py.objects.go_types import json_kind
 from k3py.objects.options import FieldValidation, Patch, PatchType
@@ -22,7 +23,9 @@ def read_patch(kind: PatchType, data: bytes, validation: FieldValidation) -> Pat
 
     Raises:
         BadRequest: it is no JSON, too deep, or no patch of its type.
+        RequestTooLarge: it has too many values.
     """
+    check_amount(data)
     is_strict = validation is not FieldValidation.IGNORE
     prefix = "error decoding patch: " if is_strict and kind is not PatchType.STRATEGIC else ""
     try:
