@@ -98,13 +98,14 @@ def _check_owners(owners: list[OwnerReference], wrong: Errors) -> None:
 
 def check_finalizers(path: str, finalizers: list[str], wrong: Errors) -> None:
     """Qualified names with a domain, but for Kubernetes' own."""
-    for index, finalizer in enumerate(finalizers):
+    for finalizer in finalizers:
         wrong.each_invalid(path, finalizer, names.qualified_name(finalizer))
+    if ORPHAN in finalizers and FOREGROUND in finalizers:
+        wrong.invalid(path, finalizers, f"finalizers {ORPHAN} and {FOREGROUND} cannot be both set")
+    for index, finalizer in enumerate(finalizers):
         if "/" not in finalizer and finalizer not in STANDARD_FINALIZERS:
             detail = "name is neither a standard finalizer name nor is it fully qualified"
             wrong.invalid(f"{path}[{index}]", finalizer, detail)
-    if ORPHAN in finalizers and FOREGROUND in finalizers:
-        wrong.invalid(path, finalizers, f"finalizers {ORPHAN} and {FOREGROUND} cannot be both set")
 
 
 def carry_over(new: ObjectMeta, old: ObjectMeta) -> None:

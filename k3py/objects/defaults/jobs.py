@@ -6,7 +6,7 @@ Source: Kubernetes ``pkg/apis/batch/v1/defaults.go`` and ``pkg/registry/batch/jo
 from typing import Final
 
 from k3py.model.generated import batch_v1, meta_v1
-from k3py.objects.defaults.pods import pod_spec
+from k3py.objects.defaults.pods import template_spec
 
 BACKOFF_LIMIT: Final = 6
 # Each index has its own limit then, and all together have none.
@@ -76,4 +76,4 @@ def _job_spec(spec: batch_v1.JobSpec) -> None:
     for rule in spec.pod_failure_policy.rules if spec.pod_failure_policy is not None else ():
         for pattern in rule.on_pod_conditions:
             pattern.status = pattern.status or "True"
-    pod_spec(spec.template.spec)
+    template_spec(spec.template.spec)

@@ -7,6 +7,8 @@ from typing import Final
 from k3py.model import codec
 from k3py.model.generated import core_v1, meta_v1
 from k3py.objects.defaults.amounts import rounded
+from k3py.objects.defaults.app_armor import copy_profiles
+from k3py.objects.defaults.closed_gates import drop_closed
 from k3py.objects.defaults.storage import claim_spec
 from k3py.objects.qos import qos_class
 from k3py.objects.resource_totals import container_limits, container_requests
@@ -51,6 +53,7 @@ def pod(obj: core_v1.Pod) -> None:
 
 def new_pod(obj: core_v1.Pod) -> None:
     """What a new pod's status begins with."""
+    drop_closed(obj.spec)
     obj.status = core_v1.PodStatus(phase="Pending", qos_class=qos_class(obj.spec))
     if obj.spec.scheduling_gates:
         obj.status.conditions.append(
@@ -63,6 +66,12 @@ def new_pod(obj: core_v1.Pod) -> None:
             )
         )
     _apply_label_keys(obj)
+    copy_profiles(obj)
+
+
+def changed_pod(new: core_v1.Pod, _: core_v1.Pod) -> None:
+    """What a change cannot bring either."""
+    drop_closed(new.spec)
 
 
 def _apply_label_keys(obj: core_v1.Pod) -> None:
@@ -109,6 +118,12 @@ def keep_all_but_ephemeral_containers(new: core_v1.Pod, old: core_v1.Pod) -> Non
     found = new.spec.ephemeral_containers
     new.spec = codec.decode(core_v1.PodSpec, codec.encode(old.spec))
     new.spec.ephemeral_containers = found
+
+
+def template_spec(spec: core_v1.PodSpec) -> None:
+    """Defaults of templates."""
+    pod_spec(spec)
+    drop_closed(spec)
 
 
 def pod_spec(spec: core_v1.PodSpec) -> None:

@@ -1,7 +1,7 @@
 """Defaults of replication controllers and pod templates. Source: Kubernetes ``pkg/apis/core/v1/defaults.go``."""
 
 from k3py.model.generated import core_v1
-from k3py.objects.defaults.pods import pod_spec
+from k3py.objects.defaults.pods import template_spec
 
 
 def replication_controller(obj: core_v1.ReplicationController) -> None:
@@ -11,14 +11,14 @@ def replication_controller(obj: core_v1.ReplicationController) -> None:
         labels = spec.template.metadata.labels
         spec.selector = spec.selector or dict(labels)
         obj.metadata.labels = obj.metadata.labels or dict(labels)
-        pod_spec(spec.template.spec)
+        template_spec(spec.template.spec)
     if spec.replicas is None:
         spec.replicas = 1
 
 
 def pod_template(obj: core_v1.PodTemplate) -> None:
     """A pod's defaults."""
-    pod_spec(obj.template.spec)
+    template_spec(obj.template.spec)
 
 
 def template_changed(new: core_v1.PodTemplate, old: core_v1.PodTemplate) -> bool:

@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from k3py.model.generated import apps_v1
-from k3py.objects.defaults.pods import pod_spec
+from k3py.objects.defaults.pods import template_spec
 from k3py.objects.defaults.storage import claim as claim_defaults
 
 SURGE: Final = "25%"
@@ -37,14 +37,14 @@ def deployment(obj: apps_v1.Deployment) -> None:
         spec.revision_history_limit = HISTORY
     if spec.progress_deadline_seconds is None:
         spec.progress_deadline_seconds = PROGRESS_SECONDS
-    pod_spec(spec.template.spec)
+    template_spec(spec.template.spec)
 
 
 def replica_set(obj: apps_v1.ReplicaSet) -> None:
     """One replica."""
     if obj.spec.replicas is None:
         obj.spec.replicas = 1
-    pod_spec(obj.spec.template.spec)
+    template_spec(obj.spec.template.spec)
 
 
 def stateful_set(obj: apps_v1.StatefulSet) -> None:
@@ -71,7 +71,7 @@ def stateful_set(obj: apps_v1.StatefulSet) -> None:
     for claim in spec.volume_claim_templates:
         claim.api_version, claim.kind = "v1", "PersistentVolumeClaim"
         claim_defaults(claim)
-    pod_spec(spec.template.spec)
+    template_spec(spec.template.spec)
 
 
 def new_stateful_set(obj: apps_v1.StatefulSet) -> None:
@@ -101,7 +101,7 @@ def daemon_set(obj: apps_v1.DaemonSet) -> None:
     if obj.spec.revision_history_limit is None:
         obj.spec.revision_history_limit = HISTORY
     _set_generation(obj, _generation(obj))
-    pod_spec(obj.spec.template.spec)
+    template_spec(obj.spec.template.spec)
 
 
 def new_daemon_set(obj: apps_v1.DaemonSet) -> None:

@@ -13,6 +13,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
     core_v1.Pod: Rules(
         default=pod_defaults.pod,
         prepare_create=pod_defaults.new_pod,
+        prepare_update=pod_defaults.changed_pod,
         prepare_status=pod_defaults.keep_status_values,
         check=pods.pod,
         check_create=pods.new_pod,

@@ -3,8 +3,9 @@
 from typing import Final
 
 from k3py.model import codec, names, quantity
-from k3py.model.generated import core_v1
+from k3py.model.generated import core_v1, meta_v1
 from k3py.objects.fields import IMMUTABLE, Errors
+from k3py.objects.meta import check_annotations, check_labels
 from k3py.objects.validation.amounts import Amount, amount_of, is_native, not_below_zero, positive
 from k3py.objects.validation.go_text import difference
 from k3py.objects.validation.persistent_volumes import VOLUME_MODES, access_modes
@@ -25,6 +26,16 @@ _Source = core_v1.TypedLocalObjectReference | core_v1.TypedObjectReference
 def claim(obj: core_v1.PersistentVolumeClaim, wrong: Errors) -> None:
     """Everything that is wrong with a claim."""
     claim_spec(obj.spec, "spec", wrong)
+
+
+def claim_template_meta(meta: meta_v1.ObjectMeta, path: str, wrong: Errors) -> None:
+    """What a claim that is made for a volume begins with: labels and annotations, nothing else."""
+    check_annotations(f"{path}.annotations", meta.annotations, wrong)
+    check_labels(f"{path}.labels", meta.labels, wrong)
+    for wire, attribute in zip(meta.__struct_encode_fields__, meta.__struct_fields__, strict=True):
+        if wire not in ("annotations", "labels") and getattr(meta, attribute) not in (None, "", 0, [], {}):
+            # Go's name with its first letter made small: ``uID``.
+            wrong.forbidden(f"{path}.{'uID' if wire == 'uid' else wire}", "cannot be set")
 
 
 def claim_spec(spec: core_v1.PersistentVolumeClaimSpec, path: str, wrong: Errors) -> None:

@@ -17,6 +17,7 @@ PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
 PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 TERMINATION_POLICIES: Final = ("File", "FallbackToLogsOnError")
 RESTART_POLICIES: Final = ("Always", "Never", "OnFailure")
+RESTART_ACTIONS: Final = ("Restart", "RestartAllContainers")
 RESTART_RULES_MAX: Final = 20
 EXIT_CODES_MAX: Final = 255
 _RESIZED: Final = ("cpu", "memory")
@@ -48,8 +49,8 @@ def containers(around: Surroundings, path: str, wrong: Errors) -> None:
         _common(container, around, place, wrong)
         restart_policy(container, place, wrong)
         _unique(container.name, taken, place, wrong)
-        # Init containers run one after another: each holds its host ports alone.
-        _unique_host_ports(container, set(), place, wrong)
+        # Init containers run one after another: each holds its host ports alone, and is the first of its own list.
+        _unique_host_ports(container, set(), f"{path}.initContainers[0]", wrong)
         if container.restart_policy == "Always":
             lifecycle_and_probes(container, spec, place, wrong)
         else:
@@ -189,8 +190,8 @@ def restart_policy(container: core_v1.Container, path: str, wrong: Errors) -> No
         wrong.too_many(f"{path}.restartPolicyRules", len(rules), RESTART_RULES_MAX)
     for index, rule in enumerate(rules):
         place = f"{path}.restartPolicyRules[{index}]"
-        if rule.action != "Restart":
-            wrong.unsupported(f"{place}.action", rule.action, ("Restart",))
+        if rule.action not in RESTART_ACTIONS:
+            wrong.unsupported(f"{place}.action", rule.action, RESTART_ACTIONS)
         codes = rule.exit_codes
         if codes is None:
             wrong.required(f"{place}.exitCodes", "must be specified")

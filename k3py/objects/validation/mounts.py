@@ -50,6 +50,8 @@ def _where(
 
 def _part(mount: core_v1.VolumeMount, volume: core_v1.Volume | None, path: str, place: str, wrong: Errors) -> None:
     """Part of a volume only."""
+    if volume is not None and volume.image is not None and mount.sub_path_expr:
+        wrong.invalid(f"{place}.subPathExpr", mount.sub_path_expr, "not allowed in image volume sources")
     if mount.sub_path:
         descending(mount.sub_path, f"{path}.subPath", wrong)
     if mount.sub_path_expr:
@@ -57,8 +59,6 @@ def _part(mount: core_v1.VolumeMount, volume: core_v1.Volume | None, path: str, 
             detail = "subPathExpr and subPath are mutually exclusive"
             wrong.invalid(f"{place}.subPathExpr", mount.sub_path_expr, detail)
         descending(mount.sub_path_expr, f"{path}.subPathExpr", wrong)
-    if volume is not None and volume.image is not None and mount.sub_path_expr:
-        wrong.invalid(f"{place}.subPathExpr", mount.sub_path_expr, "not allowed in image volume sources")
 
 
 def _propagation(mount: core_v1.VolumeMount, privileged: bool, path: str, wrong: Errors) -> None:

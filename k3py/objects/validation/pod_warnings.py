@@ -5,6 +5,7 @@ from typing import Final
 
 from k3py.model import names, quantity
 from k3py.model.generated import core_v1, meta_v1
+from k3py.objects.defaults.app_armor import profile_of
 from k3py.objects.validation.claims import claim_spec_warnings
 from k3py.objects.validation.node_labels import DEPRECATED, node_term_warnings
 from k3py.objects.validation.operating_systems import Container, each_container
@@ -33,13 +34,26 @@ _IN_BYTES: Final = ("memory", "ephemeral-storage")
 
 def of_pod(obj: core_v1.Pod) -> list[str]:
     """Warnings of a new pod."""
-    said = []
+    said = list(_app_armor_annotations(obj)) if obj.metadata.annotations else []
     if wrong := names.dns_1123_label(obj.metadata.name):
         said.append(
             "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is"
             f" recommended: [{' '.join(wrong)}]"
         )
     return [*said, *_of(obj.spec, obj.metadata, "spec", "metadata", is_template=False)]
+
+
+def _app_armor_annotations(obj: core_v1.Pod) -> Iterator[str]:
+    """Annotations that were copied into fields, or could not be; the copies cannot be told from what users write."""
+    if obj.spec.os is not None and obj.spec.os.name == "windows":
+        return
+    for _, container in each_container(obj.spec, "spec"):
+        key = f"{APP_ARMOR}{container.name}"
+        if key in obj.metadata.annotations:
+            own = container.security_context.app_armor_profile if container.security_context is not None else None
+            named = profile_of(obj.metadata.annotations[key])
+            if own == named:
+                yield f"metadata.annotations[{key}]: {_APP_ARMOR}"
 
 
 def of_template(spec: core_v1.PodSpec, meta: meta_v1.ObjectMeta, path: str) -> list[str]:

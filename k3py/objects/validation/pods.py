@@ -23,6 +23,7 @@ SEARCHES_MAX: Final = 32
 SEARCH_LIST_LENGTH_MAX: Final = 2048
 HOSTNAME_LENGTH_MAX: Final = 64
 SECONDS_MAX: Final = 2**31 - 1
+_OWN_USERS: Final = "when `hostUsers` is false"
 _SEARCH_PATTERN: Final = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*"
 _SEARCH: Final = re.compile(_SEARCH_PATTERN, re.ASCII)
 _SEARCH_LENGTH_MAX: Final = 253
@@ -178,10 +179,15 @@ def _host_network(spec: core_v1.PodSpec, is_pod: bool, path: str, wrong: Errors)
 
 
 def _host_users(spec: core_v1.PodSpec, path: str, wrong: Errors) -> None:
-    if spec.host_users is False:
-        for wire, value in (("HostPID", spec.host_pid), ("HostIPC", spec.host_ipc)):
-            if value:
-                wrong.forbidden(f"{path}.{wire}", "when `pod.Spec.HostUsers` is false")
+    """Users of its own go together with no other namespace of the host, nor with block devices."""
+    if spec.host_users is not False:
+        return
+    for wire, value in (("hostNetwork", spec.host_network), ("HostPID", spec.host_pid), ("HostIPC", spec.host_ipc)):
+        if value:
+            wrong.forbidden(f"{path}.{wire}", _OWN_USERS)
+    for place, container in each_container(spec, path):
+        if container.volume_devices:
+            wrong.forbidden(f"{place}.volumeDevices", _OWN_USERS)
 
 
 def _names(spec: core_v1.PodSpec, path: str, wrong: Errors) -> None:

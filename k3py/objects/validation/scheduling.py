@@ -148,29 +148,30 @@ def _pod_term(term: core_v1.PodAffinityTerm, path: str, wrong: Errors) -> None:
         label_selector(term.namespace_selector, f"{path}.namespaceSelector", wrong)
     for name in term.namespaces:
         wrong.each_invalid(f"{path}.namespace", name, names.dns_1123_label(name))
-    _label_keys(term, path, wrong)
+    _label_keys(term.label_selector, term.match_label_keys, term.mismatch_label_keys, path, wrong)
     if not term.topology_key:
         wrong.required(f"{path}.topologyKey", "can not be empty")
     wrong.each_invalid(f"{path}.topologyKey", term.topology_key, names.qualified_name(term.topology_key))
 
 
-def _label_keys(term: core_v1.PodAffinityTerm, path: str, wrong: Errors) -> None:
+def _label_keys(
+    selector: meta_v1.LabelSelector | None, same: list[str], other: list[str], path: str, wrong: Errors
+) -> None:
     """Keys whose values come from the pod itself; by now they are in the selector as well."""
-    selector = term.label_selector
-    for wire, keys in (("matchLabelKeys", term.match_label_keys), ("mismatchLabelKeys", term.mismatch_label_keys)):
+    for wire, keys in (("matchLabelKeys", same), ("mismatchLabelKeys", other)):
         if keys and selector is None:
             wrong.forbidden(f"{path}.{wire}", "must not be specified when labelSelector is not set")
         for index, key in enumerate(keys if selector is not None else ()):
             wrong.each_invalid(f"{path}.{wire}[{index}]", key, names.qualified_name(key))
     if selector is not None:
-        positions = {key: index for index, key in enumerate(term.match_label_keys)}
+        positions = {key: index for index, key in enumerate(same)}
         seen = set(selector.match_labels)
         for each in selector.match_expressions:
             if each.key in positions and each.key in seen:
                 wrong.invalid(f"{path}[{positions[each.key]}]", each.key, _IN_BOTH)
             seen.add(each.key)
-    for index, key in enumerate(term.match_label_keys):
-        if key in term.mismatch_label_keys:
+    for index, key in enumerate(same):
+        if key in other:
             detail = "exists in both matchLabelKeys and mismatchLabelKeys"
             wrong.invalid(f"{path}.matchLabelKeys[{index}]", key, detail)
 
@@ -195,7 +196,7 @@ def spread(found: list[core_v1.TopologySpreadConstraint], path: str, wrong: Erro
         ):  # fmt: skip
             if policy is not None and policy not in ("Honor", "Ignore"):
                 wrong.unsupported(f"{place}.{wire}", policy, ("Honor", "Ignore"))
-        _spread_keys(each, f"{place}.matchLabelKeys", wrong)
+        _label_keys(each.label_selector, each.match_label_keys, [], place, wrong)
         if each.label_selector is not None:
             label_selector(each.label_selector, f"{place}.labelSelector", wrong)
 
@@ -209,20 +210,6 @@ def _domains(constraint: core_v1.TopologySpreadConstraint, path: str, wrong: Err
     if action != "DoNotSchedule":
         detail = f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}"
         wrong.invalid(f"{path}.minDomains", least, detail)
-
-
-def _spread_keys(constraint: core_v1.TopologySpreadConstraint, path: str, wrong: Errors) -> None:
-    selector = constraint.label_selector
-    if not constraint.match_label_keys:
-        return
-    if selector is None:
-        wrong.forbidden(path, "must not be specified when labelSelector is not set")
-    # The server has added one expression for each key; a second one is the user's.
-    used = [*selector.match_labels, *(each.key for each in selector.match_expressions)] if selector is not None else []
-    for index, key in enumerate(constraint.match_label_keys):
-        wrong.each_invalid(f"{path}[{index}]", key, names.qualified_name(key))
-        if used.count(key) > 1:
-            wrong.invalid(f"{path}[{index}]", key, _IN_BOTH)
 
 
 def gates(found: list[core_v1.PodSchedulingGate], path: str, wrong: Errors) -> None:

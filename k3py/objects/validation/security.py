@@ -44,7 +44,7 @@ def pod_security(spec: core_v1.PodSpec, found: core_v1.PodSecurityContext, path:
     _windows(found.windows_options, f"{path}.windowsOptions", wrong)
     _app_armor(found.app_armor_profile, f"{path}.appArmorProfile", wrong)
     _one_of(found.supplemental_groups_policy, ("Merge", "Strict"), f"{path}.supplementalGroupsPolicy", wrong)
-    _one_of(found.se_linux_change_policy, ("MountOption", "Recursive"), f"{path}.seLinuxChangePolicy", wrong)
+    _one_of(found.se_linux_change_policy, ("Recursive",), f"{path}.seLinuxChangePolicy", wrong)
 
 
 def container_security(found: core_v1.SecurityContext, host_users: bool, path: str, wrong: Errors) -> None:

@@ -23,6 +23,7 @@ def pod_template(template: core_v1.PodTemplateSpec, path: str, wrong: Errors) ->
     check_annotations(f"{path}.annotations", template.metadata.annotations, wrong)
     pod_spec(template.spec, template.metadata, f"{path}.spec", wrong)
     pod_annotations.match_fields(template.metadata.annotations, template.spec, f"{path}.spec", wrong)
+    pod_annotations.match_app_armor(template.metadata.annotations, template.spec, f"{path}.spec", wrong)
     if template.spec.ephemeral_containers:
         wrong.forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")
 

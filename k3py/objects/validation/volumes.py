@@ -7,7 +7,7 @@ from k3py.model import names
 from k3py.model.generated import core_v1, meta_v1
 from k3py.objects.fields import Errors
 from k3py.objects.validation import remote_volumes
-from k3py.objects.validation.claims import claim_spec
+from k3py.objects.validation.claims import claim_spec, claim_template_meta
 from k3py.objects.validation.local_paths import file_mode, not_reserved
 from k3py.objects.validation.projected_volumes import downward_files, key_files, projected
 from k3py.objects.validation.volume_sources import SOURCES as PERSISTENT_SOURCES
@@ -35,6 +35,7 @@ def volumes(
             wrong.duplicate(f"{place}.name", each.name)
         if len(wrong.causes) == before:
             known[each.name] = each
+        _not_made_here(each, pod, found, place, wrong)
     return known
 
 
@@ -63,6 +64,18 @@ def _claim_name(pod: str, volume: str, path: str, wrong: Errors) -> None:
         claim = f"{pod}-{volume}"
         for said in names.dns_1123_subdomain(claim):
             wrong.invalid(f"{path}.name", volume, f'PVC name "{claim}": {said}')
+
+
+def _not_made_here(
+    volume: core_v1.Volume, pod: meta_v1.ObjectMeta | None, found: list[core_v1.Volume], path: str, wrong: Errors
+) -> None:
+    """A claim that is made for one volume is not another one's."""
+    if volume.persistent_volume_claim is None or pod is None or not pod.name:
+        return
+    name = volume.persistent_volume_claim.claim_name
+    if any(each.ephemeral is not None and name == f"{pod.name}-{each.name}" for each in found):
+        detail = "must not reference a PVC that gets created for an ephemeral volume"
+        wrong.invalid(f"{path}.persistentVolumeClaim.claimName", name, detail)
 
 
 def _empty_dir(source: core_v1.EmptyDirVolumeSource, path: str, wrong: Errors) -> None:
@@ -114,7 +127,9 @@ def _ephemeral(source: core_v1.EphemeralVolumeSource, path: str, wrong: Errors) 
     if source.volume_claim_template is None:
         wrong.required(f"{path}.volumeClaimTemplate")
         return
-    claim_spec(source.volume_claim_template.spec, f"{path}.volumeClaimTemplate.spec", wrong)
+    place = f"{path}.volumeClaimTemplate"
+    claim_template_meta(source.volume_claim_template.metadata, f"{place}.metadata", wrong)
+    claim_spec(source.volume_claim_template.spec, f"{place}.spec", wrong)
 
 
 def _persistent(attribute: str) -> Check:

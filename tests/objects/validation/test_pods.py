@@ -43,6 +43,29 @@ def volume(**source: Any) -> dict[str, Any]:
 AT = "spec.containers[0]"
 CASES: list[tuple[dict[str, Any], list[str]]] = [
     ({}, []),
+    ({"hostUsers": False, "hostNetwork": True, "hostPID": True, **volume(persistentVolumeClaim={"claimName": "d"}),
+      **one(volumeDevices=[{"name": "v", "devicePath": "/d"}])}, [
+        "spec.hostNetwork: Forbidden: when `hostUsers` is false", "spec.HostPID: Forbidden: when `hostUsers` is false",
+        f"{AT}.volumeDevices: Forbidden: when `hostUsers` is false"]),
+    ({"securityContext": {"seLinuxChangePolicy": "MountOption"}}, [
+        'spec.securityContext.seLinuxChangePolicy: Unsupported value: "MountOption": supported values: "Recursive"']),
+    (one(restartPolicy="Never", restartPolicyRules=[{"action": "RestartAllContainers",
+                                                     "exitCodes": {"operator": "In", "values": [1]}}]), []),
+    ({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "z", "whenUnsatisfiable": "DoNotSchedule",
+                                     "matchLabelKeys": ["a b"]}]}, [
+        "spec.topologySpreadConstraints[0].matchLabelKeys: Forbidden: must not be specified when labelSelector is not"
+        " set"]),
+    (volume(ephemeral={"volumeClaimTemplate": {
+        "metadata": {"name": "n", "uid": "u"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1"}}}}}), [
+        "spec.volumes[0].ephemeral.volumeClaimTemplate.metadata.name: Forbidden: cannot be set",
+        "spec.volumes[0].ephemeral.volumeClaimTemplate.metadata.uID: Forbidden: cannot be set"]),
+    ({"volumes": [
+        {"name": "v", "ephemeral": {"volumeClaimTemplate": {
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1"}}}}}},
+        {"name": "w", "persistentVolumeClaim": {"claimName": "p-v"}}]}, [
+        'spec.volumes[1].persistentVolumeClaim.claimName: Invalid value: "p-v": must not reference a PVC that gets'
+        " created for an ephemeral volume"]),
     (one(volumeDevices=[{"name": "v", "devicePath": "/../d"}]), [
         f'{AT}.volumeDevices[0].name: Not found: "v"',
         f"{AT}.volumeDevices[0].devicePath: Invalid value: \"/../d\": can not contain backsteps ('..')"]),
@@ -57,7 +80,8 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
         f"{AT}.resizePolicy: Required value"]),
     (one(restartPolicyRules=[{"action": "Stop"}, {"action": "Restart", "exitCodes": {"operator": "Is"}}]), [
         f"{AT}.restartPolicy: Required value: must specify restartPolicy when restart rules are used",
-        f'{AT}.restartPolicyRules[0].action: Unsupported value: "Stop": supported values: "Restart"',
+        f'{AT}.restartPolicyRules[0].action: Unsupported value: "Stop": supported values: "Restart",'
+        ' "RestartAllContainers"',
         f"{AT}.restartPolicyRules[0].exitCodes: Required value: must be specified",
         f'{AT}.restartPolicyRules[1].exitCodes.operator: Unsupported value: "Is": supported values: "In", "NotIn"']),
     (one(restartPolicy="Always", restartPolicyRules=[{"action": "Restart", "exitCodes": {"operator": "In"}}] * 21), [
@@ -110,7 +134,8 @@ CASES: list[tuple[dict[str, Any], list[str]]] = [
         " be enabled",
         'spec.securityContext.sysctls[0].name: Invalid value: "net/ipv4/ip_forward": may not be specified when'
         " 'hostNetwork' is true",
-        "spec.HostPID: Forbidden: when `pod.Spec.HostUsers` is false"]),
+        "spec.hostNetwork: Forbidden: when `hostUsers` is false",
+        "spec.HostPID: Forbidden: when `hostUsers` is false"]),
     ({"os": {"name": "linux"}, "securityContext": {"windowsOptions": {}}}, [
         "spec.securityContext.windowsOptions: Forbidden: windows options cannot be set for a linux pod"]),
     ({"os": {"name": "windows"}, "hostUsers": True, "shareProcessNamespace": False,
