@@ -22,6 +22,7 @@ from k3py.api.http.parts import Steps
 from k3py.api.http.reader import RequestReader
 from k3py.api.http.shared import (
     CLOSE_LINE,
+    ENDING,
     NEVER,
     READING,
     Flowing,
@@ -61,11 +62,9 @@ class Connection(asyncio.Protocol):
         self._stream_task: asyncio.Task[None] | None = None
         self.was_made = False  # the handshake succeeded
         self.address = ""
-        self._hurries = False  # the stream in hand does not wait for a client that takes nothing
+        self._hurries = False  # whether the stream in hand waits for no client that takes nothing
         self._full = False  # the socket takes no more for now
         self._body: BodyStream | None = None  # of the request in hand, handed out while it arrives
-
-    # What the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
@@ -88,7 +87,7 @@ class Connection(asyncio.Protocol):
         elif phase in READING:
             self._reader.receive(data)
             self._advance()
-        elif phase is not Phase.LINGERING and phase is not Phase.CLOSING:
+        elif phase not in ENDING:
             self._reader.receive(data)
             self._reader.pump()
             self._intake.pause_if_full()
@@ -289,8 +288,7 @@ class Connection(asyncio.Protocol):
         try:
             head = response.encode_head(lines)
         except ValueError as error:
-            response = failure(request, error)
-            head = response.encode_head(lines)
+            head = (response := failure(request, error)).encode_head(lines)
         body = response.content
         assert not isinstance(body, Steps)
         if request.method == "HEAD" or response.status in (204, 304):
@@ -369,7 +367,8 @@ class Connection(asyncio.Protocol):
         self._enter(Phase.TAKEN, NEVER)
         extra = b"Audit-Id: %b\r\n" % request.audit_id.encode("latin-1", "replace") if request.audit_id else b""
         self._transport.write(head + extra + b"\r\n")
-        self._flow = self._taken = taken = TakenConnection(self._transport, self._close, self._shared.tasks)
+        shared = self._shared
+        self._flow = self._taken = taken = TakenConnection(self._transport, self._close, shared.tasks, shared.turns)
         if self._full:
             taken.pause()
         self._intake.go_on()

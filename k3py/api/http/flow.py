@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 from k3py.api.http.backlog import Backlog
 from k3py.api.http.parts import Parts, slices_of
 from k3py.api.http.turns import Turns
 from k3py.base.tasks import Tasks
+
+# Bytes that an upgraded connection's protocol gets in one go: some thousand of the smallest frames.
+RECEIVED_BYTES: Final = 16 * 1024
 
 
 class Intake:
@@ -150,16 +153,45 @@ class ChunkedWriter(Flow):
 class TakenConnection(Flow):
     """A connection after ``101`` (``messages.RawConnection``)."""
 
-    def __init__(self, transport: asyncio.Transport, end: Callable[[], None], tasks: Tasks) -> None:
+    def __init__(self, transport: asyncio.Transport, end: Callable[[], None], tasks: Tasks, turns: Turns) -> None:
         super().__init__(transport)
         self.on_data: Callable[[bytes], None] | None = None
         self._end = end
         self._tasks = tasks
+        self._turns = turns
+        self._received = bytearray()  # and not yet handed on
+        self._stopped = False  # by who takes the data
 
     def receive(self, data: bytes) -> None:
-        """Bytes from the socket."""
+        """Bytes from the socket. Many are handed on in pieces, each when it is its turn."""
+        if not self._received and len(data) <= RECEIVED_BYTES and not self._stopped:
+            self._hand_on(data)
+            return
+        if not self._received:
+            self._transport.pause_reading()
+            self._turns.soon(self._next_piece)
+        self._received += data
+
+    def _hand_on(self, data: bytes) -> None:
         if self.on_data is not None and not self._closed:
             self.on_data(data)
+
+    def _next_piece(self) -> None:
+        if self._stopped or not self._received:
+            return
+        piece = bytes(self._received[:RECEIVED_BYTES])
+        del self._received[:RECEIVED_BYTES]
+        self._hand_on(piece)
+        if self._received:
+            self._turns.soon(self._next_piece)
+        elif not self._stopped and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def lost(self) -> None:
+        received, self._received = bytes(self._received), bytearray()
+        if received:
+            self._hand_on(received)
+        super().lost()
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
@@ -168,12 +200,18 @@ class TakenConnection(Flow):
 
     def pause_reading(self) -> None:
         """Let TCP slow the peer down."""
+        self._stopped = True
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Read on."""
-        if not self._transport.is_closing():
+        if not self._stopped:
+            return
+        self._stopped = False
+        if self._received:
+            self._turns.soon(self._next_piece)
+        elif not self._transport.is_closing():
             self._transport.resume_reading()
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:

@@ -41,6 +41,8 @@ class Phase(Enum):
 
 # While in one of these, bytes received are looked at at once.
 READING: Final = frozenset((Phase.IDLE, Phase.READING_HEAD, Phase.READING_BODY))
+# While in one of these, they are thrown away.
+ENDING: Final = frozenset((Phase.LINGERING, Phase.CLOSING))
 
 
 class Served(Protocol):

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from k3py.api.http.connection import MUCH_BYTES, SLICE_BYTES
+from k3py.api.http.flow import RECEIVED_BYTES
 from k3py.api.http.limits import Limits
-from k3py.api.http.messages import Answer, BodyWriter, Request, Response, StreamResponse
+from k3py.api.http.messages import Answer, BodyWriter, RawConnection, Request, Response, StreamResponse, Upgrade
 from k3py.api.http.parts import Parts, Steps
 from tests.api.http.fakes import World, settle
 from tests.api.http.test_connection import GET, OK, dechunked, nothing, story
@@ -177,5 +178,56 @@ def test_watchers_are_bounded_together() -> None:
             client.transport.lose()
         await settle()
         assert world.shared.backlog.bytes == 0
+
+    story(work)
+
+
+def test_an_upgraded_client_that_sends_much_is_heard_in_pieces_and_loses_nothing() -> None:
+    heard: list[bytes] = []
+
+    def take_over(raw: RawConnection) -> None:
+        raw.on_data = heard.append
+
+    async def work() -> None:
+        world = World(lambda request: Upgrade((("Upgrade", "x"),), take_over))
+        client = world.client()
+        client.send(GET)
+        client.take()
+        data = bytes(range(256)) * (5 * RECEIVED_BYTES // 256)
+        client.send(b"first")
+        client.send(data)
+        assert (heard, client.transport.reading) == ([b"first"], False)
+        await asyncio.sleep(0)
+        assert list(map(len, heard)) == [5, RECEIVED_BYTES]
+        await settle()
+        assert (b"".join(heard), client.transport.reading) == (b"first" + data, True)
+        client.send(data)
+        client.transport.lose()
+        assert b"".join(heard) == b"first" + data * 2
+
+    story(work)
+
+
+def test_who_takes_over_a_connection_can_stop_it_between_two_pieces() -> None:
+    heard: list[bytes] = []
+    taken: list[RawConnection] = []
+
+    def listen(data: bytes) -> None:
+        heard.append(data)
+        taken[0].pause_reading()
+
+    def take_over(raw: RawConnection) -> None:
+        taken.append(raw)
+        raw.on_data = listen
+
+    async def work() -> None:
+        client = World(lambda request: Upgrade((("Upgrade", "x"),), take_over)).client()
+        client.send(GET + b"x" * (3 * RECEIVED_BYTES))
+        for count in (1, 2, 3):
+            await settle()
+            assert (len(heard), client.transport.reading) == (count, False)
+            taken[0].resume_reading()
+        await settle()
+        assert (len(heard), client.transport.reading) == (3, True)
 
     story(work)

@@ -221,6 +221,7 @@ def test_input_that_the_program_does_not_read_stops_the_client() -> None:
 
         client, _ = begin(program, websocket_request(ALL, "v5.channel.k8s.io"))
         client.send(channel(0, b"x" * INPUT_BYTES_MAX))
+        await settle()
         assert client.transport.reading
         client.send(channel(0, b"y"))
         assert not client.transport.reading
@@ -265,6 +266,7 @@ def test_a_client_that_does_not_fetch_its_pongs_is_cut_off() -> None:
         ping = client_frame(Opcode.PING, b"x" * 125) * 1000
         for _ in range(20):
             client.send(ping)
+            await settle()
         assert client.transport.aborted
 
     asyncio.run(work())
