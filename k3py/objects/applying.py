@@ -9,6 +9,7 @@ from k3py.model.errors import BadRequest, conflict, not_found
 from k3py.model.registry import Kind
 from k3py.objects.apply import applied, target_of
 from k3py.objects.decode import typed
+from k3py.objects.identity import check_name
 from k3py.objects.managing import Author
 from k3py.objects.options import WriteOptions
 
@@ -48,10 +49,7 @@ def decide(
 def _check_new(kind: Kind, name: str, new: Any) -> None:
     """A new object is the one that the URL names."""
     meta = new.metadata
-    if not meta.name:
-        raise BadRequest(f"the name of the object ({name} based on URL) was undeterminable: name must be provided")
-    if meta.name != name:
-        raise BadRequest(f"the name of the object ({meta.name}) does not match the name on the URL ({name})")
+    check_name(name, meta)
     if meta.uid:
         why = f"uid mismatch: the provided object specified uid {meta.uid}, and no existing object was found"
         raise conflict(kind.plural, kind.group, name, why)

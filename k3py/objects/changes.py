@@ -11,7 +11,6 @@ from k3py.base.ids import new_uid
 from k3py.model import codec
 from k3py.model.errors import (
     STALE,
-    BadRequest,
     Cause,
     conflict,
     invalid,
@@ -23,6 +22,7 @@ from k3py.objects import certificate_requests
 from k3py.objects.admission import Admission
 from k3py.objects.certificate_requests import APPROVAL
 from k3py.objects.fields import Errors
+from k3py.objects.identity import check_name, other_uid, place
 from k3py.objects.kinds.table import rules_of
 from k3py.objects.managing import Author, keep_times, own_creation, own_update
 from k3py.objects.meta import carry_over, check_meta, check_meta_update
@@ -37,6 +37,8 @@ from k3py.objects.views import shown
 from k3py.store.records import Record
 
 _VERSION: Final = "metadata.resourceVersion"
+# A number of 64 bits has no more (one of as many digits may still be larger: it is nobody's version).
+_VERSION_DIGITS_MAX: Final = 20
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,7 @@ def creation(
     """
     rules = rules or rules_of(kind.type)
     meta: ObjectMeta = new.metadata
-    _place(kind, namespace, meta)
-    if meta.resource_version:
-        raise Unexplained("resourceVersion should not be set on objects to be created")
+    place(kind, namespace, meta)
     normalised(kind, new)
     rules.default(new)
     _reset_meta(meta, author.now, source)
@@ -100,18 +100,19 @@ def creation(
     if not wrong:
         admission.allocate(new, None, wrong)
     _refuse(kind, meta.name, wrong)
+    if _revision(meta.resource_version):
+        raise Unexplained("resourceVersion should not be set on objects to be created")
+    meta.resource_version = ""
     return rules.warn(new)
 
 
-def _place(kind: Kind, namespace: str, meta: ObjectMeta) -> None:
-    """The object is where the request says."""
-    if not kind.namespaced:
-        meta.namespace = ""
-        return
-    if not meta.namespace:
-        meta.namespace = namespace
-    elif meta.namespace != namespace:
-        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+def _revision(version: str) -> int | None:
+    """The number that a version is; 0 for an empty one, None for one that is no number of 64 bits."""
+    if not version:
+        return 0
+    if not (version.isascii() and version.isdigit()) or len(version) > _VERSION_DIGITS_MAX:
+        return None
+    return int(version)
 
 
 def _reset_meta(meta: ObjectMeta, now: float, source: random.Random) -> None:
@@ -148,7 +149,7 @@ def update(
     rules = rules or rules_of(kind.type)
     old: Any = codec.decode(kind.type, current.raw)
     meta, old_meta = new.metadata, old.metadata
-    _place(kind, current.namespace, meta)
+    place(kind, current.namespace, meta)
     _same_object(kind, meta, old_meta, author)
     if author.is_put and not rules.unconditional_update and meta.resource_version in ("", "0"):
         cause = Cause("FieldValueInvalid", "Invalid value: 0: must be specified for an update", _VERSION)
@@ -190,24 +191,16 @@ def update(
 
 def _same_object(kind: Kind, meta: ObjectMeta, old: ObjectMeta, author: Author) -> None:
     """The name, version and uid in the object are those of the stored one, as far as they are given."""
-    if not meta.name:
-        raise BadRequest("name must be provided")
-    if meta.name != old.name:
-        raise BadRequest(f"the name of the object ({meta.name}) does not match the name on the URL ({old.name})")
-    version = meta.resource_version
-    if version and not (version.isascii() and version.isdigit()):
-        said = f'Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
-        cause = Cause("FieldValueInvalid", said, _VERSION)
-        raise invalid(kind.name, kind.group, old.name, [cause])
-    if version not in ("", "0", old.resource_version):
-        raise conflict(kind.plural, kind.group, old.name, STALE)
+    check_name(old.name, meta)
     if author.is_put and meta.uid and meta.uid != old.uid:
-        place = f"{kind.plural}/{old.namespace}/{old.name}" if old.namespace else f"{kind.plural}/{old.name}"
-        raise conflict(
-            kind.plural, kind.group, old.name,
-            f"StorageError: invalid object, Code: 4, Key: /registry/{place}, ResourceVersion: 0, AdditionalErrorMsg:"
-            f" Precondition failed: UID in precondition: {meta.uid}, UID in object meta: {old.uid}",
-        )  # fmt: skip
+        raise other_uid(kind, old.namespace, old.name, meta.uid, old.uid)
+    revision = _revision(meta.resource_version)
+    if revision is None:
+        said = f'strconv.ParseUint: parsing "{meta.resource_version}": '
+        is_number = meta.resource_version.isascii() and meta.resource_version.isdigit()
+        raise Unexplained(said + ("value out of range" if is_number else "invalid syntax"))
+    if revision and revision != int(old.resource_version):
+        raise conflict(kind.plural, kind.group, old.name, STALE)
 
 
 def _keep_other_half(kind: Kind, rules: Rules, new: Any, old: Any, subresource: str) -> None:

@@ -11,6 +11,7 @@ from k3py.model.selectors import from_struct
 from k3py.objects.apply import applied, scale_target, to_main, to_scale, updated
 from k3py.objects.apply.managing import Plain
 from k3py.objects.encoding import encode
+from k3py.objects.identity import check_name, check_namespace, other_uid
 from k3py.objects.managing import Author, plain_entries
 from k3py.objects.options import Patch, WriteOptions, Written
 from k3py.objects.patch import apply_plain
@@ -53,16 +54,14 @@ def scaled(kind: Kind, current: Record, wanted: autoscaling_v1.Scale) -> Any:
     """
     if "scale" not in kind.subresources:
         raise not_found(kind.plural, kind.group, current.name)
-    if wanted.metadata.name and wanted.metadata.name != current.name:
-        raise BadRequest(
-            f"the name of the object ({wanted.metadata.name}) does not match the name on the URL ({current.name})"
-        )
+    check_namespace(kind, current.namespace, wanted.metadata)
+    check_name(current.name, wanted.metadata)
     if wanted.spec.replicas < 0:
         said = f"Invalid value: {wanted.spec.replicas}: must be greater than or equal to 0"
         raise invalid("Scale", "autoscaling", current.name, [Cause("FieldValueInvalid", said, "spec.replicas")])
     if wanted.metadata.uid and wanted.metadata.uid != current.uid:
         why = f"Precondition failed: UID in precondition: {wanted.metadata.uid}, UID in object meta: {current.uid}"
-        raise conflict(kind.plural, kind.group, current.name, why)
+        raise conflict(f"{kind.plural}/scale", kind.group, current.name, why)
     obj: Any = codec.decode(kind.type, current.raw)
     obj.metadata.resource_version = wanted.metadata.resource_version
     obj.spec.replicas = wanted.spec.replicas
@@ -81,6 +80,11 @@ def decide(
     Raises:
         BadRequest, Conflict, Conflicts, Invalid, NotFound.
     """
+    if isinstance(wanted, autoscaling_v1.Scale):
+        check_namespace(kind, current.namespace, wanted.metadata)
+        check_name(current.name, wanted.metadata)
+        if wanted.metadata.uid and wanted.metadata.uid != current.uid:
+            raise other_uid(kind, current.namespace, current.name, wanted.metadata.uid, current.uid)
     obj = codec.decode(kind.type, current.raw)
     entries = plain_entries(obj.metadata.managed_fields)  # type: ignore[attr-defined]
     before = codec.to_plain(of_object(kind, obj))

@@ -25,6 +25,7 @@ from k3py.objects.changes import Decision, Removal
 from k3py.objects.collections import collection_name
 from k3py.objects.deleting import delete_records
 from k3py.objects.encoding import encode_bounded, encoded
+from k3py.objects.identity import check_name, check_namespace, other_uid
 from k3py.objects.managing import Author
 from k3py.objects.options import Deleted, Patch, WriteOptions, Written
 from k3py.objects.reads import Reads
@@ -135,12 +136,16 @@ class Objects(Reads):
         Raises:
             Conflict, NotFound, BadRequest, Forbidden, Invalid, RequestTooLarge, Unavailable.
         """
-        collection = collection_name(kind)
-        current = self.store.latest(collection, namespace, name)
         given: Any = obj
+        check_namespace(kind, namespace, given.metadata)
+        check_name(name, given.metadata)
+        current = self.store.latest(collection_name(kind), namespace, name)
         if current is None:
+            if given.metadata.uid:
+                await self.settled()
+                raise other_uid(kind, namespace, name, given.metadata.uid, "")
             if changes.may_create(kind, given, subresource):
-                return await self.create(kind, namespace, _named(kind, given, name), options, user)
+                return await self.create(kind, namespace, obj, options, user)
             await self.settled()
             raise not_found(kind.plural, kind.group, name)
         new: Any = codec.decode(kind.type, encode_bounded(obj))
@@ -329,10 +334,3 @@ class Objects(Reads):
         """A refusal speaks of what is durable: what it was decided against may still be on its way."""
         with storing(None, ""):
             await self.store.settled()
-
-
-def _named(kind: Kind, obj: Any, name: str) -> Wire:
-    """The object of a PUT that creates: it may leave its name to the URL."""
-    new: Any = codec.decode(kind.type, encode_bounded(obj))
-    new.metadata.name = name
-    return new  # type: ignore[no-any-return]

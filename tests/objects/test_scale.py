@@ -41,6 +41,9 @@ def test_what_cannot_be_scaled():
         kind, plain = kind_of("Deployment"), Plain(objects)
         await plain.create("Deployment", metadata={"name": "d"}, spec=SPEC)
         wrong = autoscaling_v1.Scale(spec=autoscaling_v1.ScaleSpec(replicas=-1))
+        with pytest.raises(errors.BadRequest, match="name must be provided"):
+            await objects.scales.update(kind, "default", "d", wrong, WRITE, ADMIN)
+        wrong.metadata.name = "d"
         with pytest.raises(errors.Invalid, match=r"spec\.replicas: Invalid value: -1"):
             await objects.scales.update(kind, "default", "d", wrong, WRITE, ADMIN)
         with pytest.raises(errors.NotFound):

@@ -18,5 +18,5 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         returns_deleted=True,
         warn=quotas.resource_quota_warnings,
     ),
-    core_v1.LimitRange: Rules(default=defaults.limit_range, check=quotas.limit_range),
+    core_v1.LimitRange: Rules(default=defaults.limit_range, check=quotas.limit_range, create_on_update=True),
 }
