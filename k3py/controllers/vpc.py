@@ -231,6 +231,16 @@ def _vpcs_of_cluster(old: Any, new: Any, caches: Caches) -> Iterable[Key]:
             yield "", vpc.metadata.name
 
 
+def _is_settled(vpc: VPC, service_cidr: str) -> bool:
+    """Whether nothing but the number of pods can be news."""
+    if vpc.metadata.deletion_timestamp is not None or FINALIZER not in vpc.metadata.finalizers:
+        return False
+    capacity = IPv4Network(vpc.spec.cidr).num_addresses - RESERVED_ADDRESSES
+    status = vpc.status
+    known = status.vpc_id and status.prefix and (status.capacity, status.service_cidr) == (capacity, service_cidr)
+    return status.phase == PHASE_ACTIVE and bool(known)
+
+
 class VpcController:
     """Looks at one VPC at a time; remembers which numbers are on their way and when it wrote a count."""
 
@@ -262,22 +272,26 @@ class VpcController:
             return []
         uid, name = vpc.metadata.uid, vpc.metadata.name
         blocks = caches.by(VPCBlock, BY_VPC, name)
+        nodes = frozenset(
+            each.spec.node_name for each in blocks if caches.get(core_v1.Node, "", each.spec.node_name) is not None
+        )
+        count_due = turn.monotonic >= self._counted.get(uid, 0.0)
+        if not count_due and _is_settled(vpc, self._service_cidr) and all(each.spec.node_name in nodes for each in blocks):
+            return [Wake(COUNT_SECONDS, "its pods may be others")]  # going through all pods at each would cost too much
         default = caches.get(VPC, "", DEFAULT_VPC)
         seen = Seen(
             pods=[pod for pod in caches.by(core_v1.Pod, BY_VPC, name) if not is_finished(pod)],
             services=caches.by(core_v1.Service, BY_VPC, name),
             blocks=blocks,
-            nodes=frozenset(
-                each.spec.node_name for each in blocks if caches.get(core_v1.Node, "", each.spec.node_name) is not None
-            ),
+            nodes=nodes,
             default=default,
             number=self._number(vpc, default, caches, turn.now),
             cluster=ghost.cluster_id_of(system.metadata.uid),
             service_cidr=self._service_cidr,
-            count_due=turn.monotonic >= self._counted.get(uid, 0.0),
+            count_due=count_due,
         )
         actions = reconcile(vpc, seen, turn.now)
-        if any(isinstance(each, Update) for each in actions):
+        if count_due or any(isinstance(each, Update) for each in actions):
             self._counted[uid] = turn.monotonic + COUNT_SECONDS
         return actions
 

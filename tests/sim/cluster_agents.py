@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from k3py.base.clock import rfc3339_micro
-from k3py.model.codec import decode
+from k3py.model.codec import decode, to_plain
 from k3py.model.errors import AlreadyExists, Conflict, NotFound, Problem
 from k3py.model.generated import coordination_v1, core_v1, meta_v1
 from k3py.model.kinds import KINDS
@@ -152,7 +152,8 @@ class Agent(Process):
         )
         lease = coordination_v1.Lease(metadata=meta_v1.ObjectMeta(name=self.host.name, namespace=LEASES), spec=spec)
         try:
-            await server.objects.update(LEASE, LEASES, self.host.name, lease, WriteOptions(), self.user)
+            patch = Patch(PatchType.MERGE, {"spec": to_plain(spec)})
+            await server.objects.patch(LEASE, LEASES, self.host.name, patch, WriteOptions(), self.user)
         except NotFound:
             await server.objects.create(LEASE, LEASES, lease, WriteOptions(), self.user)
 

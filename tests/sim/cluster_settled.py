@@ -76,7 +76,7 @@ def _services(cluster: "ClusterWorld") -> list[str]:
             for each in slices
             if each["metadata"]["namespace"] == meta["namespace"]
             and each["metadata"]["labels"].get("kubernetes.io/service-name") == meta["name"]
-            for endpoint in each["endpoints"]
+            for endpoint in each["endpoints"] or ()
             if endpoint["conditions"]["ready"]
         )
         expected = sorted(p["metadata"]["uid"] for p in cluster.truth.all("pods") if _is_behind(p, service))
