@@ -17,6 +17,7 @@ from k3py.api.authentication import Authenticator, StaticTokens
 from k3py.api.authorization import AnyOf, Attributes, Authorizer, Basic, Masters
 from k3py.api.documents import Documents, IssuerDocuments
 from k3py.api.health import version_document
+from k3py.api.http.limits import Limits as HttpLimits
 from k3py.api.http.server import HttpServer, bind
 from k3py.api.node_authorizer import NodeAuthorizer, NodeReferences
 from k3py.api.resources import Resources
@@ -159,7 +160,11 @@ class Server:
         certificate = ServerCertificate(
             cluster.authority, self._settings.bind_address, self._settings.tls_san, objects.ranges.first
         )
-        self._http = HttpServer(api.handle, new_audit_id=lambda: new_uid(self._source), streams=is_proxied)
+        limits = HttpLimits(
+            connections=self._settings.max_connections,
+            connections_per_client=self._settings.max_connections_per_client,
+        )
+        self._http = HttpServer(api.handle, limits, lambda: new_uid(self._source), is_proxied)
         self.port = self._http.serve(self._listener, certificate.context)
         backoff = Backoff(self._source, 1.0, 60.0)
         self._tasks.start(

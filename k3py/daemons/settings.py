@@ -53,6 +53,10 @@ class ServerSettings:
     cluster_cidr: str = setting("10.42.0.0/16", "IPv4 range of the VPC default; decided at the first start")
     service_cidr: str = setting("10.43.0.0/16", "IPv4 range of the services; decided at the first start")
     node_monitor_grace_seconds: float = setting(40.0, "a node silent for longer is taken for unreachable")
+    max_connections: int = setting(16_384, "open connections of all clients together, watches too")
+    max_connections_per_client: int = setting(
+        4_096, "open connections of one address; more where a load balancer stands in front"
+    )
     log_level: str = setting("info", "debug, info, warning or error")
 
     def __post_init__(self) -> None:
@@ -60,6 +64,11 @@ class ServerSettings:
             raise BadSetting(f"cannot use port {self.port}: ports go from 0 (any that is free) to {PORT_MAX}")
         if not self.node_monitor_grace_seconds > 0:
             raise BadSetting("cannot use node-monitor-grace-seconds: it has to be greater than zero")
+        if not 0 < self.max_connections_per_client <= self.max_connections:
+            raise BadSetting(
+                f"cannot use max-connections-per-client {self.max_connections_per_client}: it goes from 1 to"
+                f" max-connections ({self.max_connections})"
+            )
         for name in self.tls_san:
             _check_host(name)
         _check_token(self.token)

@@ -60,7 +60,9 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, said: str) -> N
 @pytest.mark.parametrize(
     ("name", "value", "fits"),
     [("port", 65_535, True), ("port", 0, True), ("port", 65_536, False), ("port", -1, False),
-     ("node_monitor_grace_seconds", 0.0, False), ("node_monitor_grace_seconds", float("nan"), False)],
+     ("node_monitor_grace_seconds", 0.0, False), ("node_monitor_grace_seconds", float("nan"), False),
+     ("max_connections_per_client", 16_384, True), ("max_connections_per_client", 16_385, False),
+     ("max_connections_per_client", 0, False), ("max_connections_per_client", 1, True)],
 )  # fmt: skip
 def test_numbers_have_bounds(name: str, value: float, fits: bool) -> None:
     if fits:
