@@ -9,6 +9,7 @@ import yaml
 
 from k3py.model import codec, protobuf
 from k3py.model.errors import BadRequest, UnsupportedMediaType
+from k3py.model.generated.meta_v1 import ManagedFieldsEntry
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.objects.amounts import check_amount
@@ -30,6 +31,7 @@ ACCEPTED: Final = (JSON, YAML, PROTOBUF)
 SHOWN_BYTES_MAX: Final = 30
 # Who has more unknown fields learns of these first.
 UNKNOWN_MAX: Final = 100
+_MANAGED_FIELDS: Final = b'"managedFields"'
 
 _NO_VERSION: Final = "couldn't get version/kind; json parse error: "
 _TYPE_META: Final = (
@@ -120,7 +122,7 @@ def _from_json(kind: Kind, data: bytes, validation: FieldValidation) -> tuple[An
     try:
         plain = orjson.loads(data)
         repeats = validation is not FieldValidation.IGNORE and may_repeat(data, plain)
-    except (orjson.JSONDecodeError, TypeError):
+    except orjson.JSONDecodeError:
         repeats = True  # the slow way says what is wrong
     if repeats:
         value, duplicates = _loaded(kind, data, load_json)
@@ -132,15 +134,27 @@ def _from_json(kind: Kind, data: bytes, validation: FieldValidation) -> tuple[An
     obj.api_version, obj.kind = obj.api_version or kind.api_version, obj.kind or kind.name
     if (obj.api_version, obj.kind) != (kind.api_version, kind.name):
         return _from_plain(kind, plain, [], data, validation)
+    if _MANAGED_FIELDS in data:
+        keep_empty(obj, plain)
     return obj, []
+
+
+def keep_empty(obj: Any, plain: Any) -> None:
+    """An empty list of managed fields has all ownership forgotten, as one empty entry has; an absent one does not."""
+    if "metadata" in plain and (plain["metadata"] or {}).get("managedFields") == []:
+        obj.metadata.managed_fields = [ManagedFieldsEntry()]
 
 
 def may_repeat(data: bytes, plain: Any) -> bool:
     """Whether a field might stand twice in the JSON: then writing it anew gives fewer keys than were read.
 
-    Odd spacing looks like a repetition too; the slow way then finds none.
+    Odd spacing looks like a repetition too; the slow way then finds none. What is too deep to be written is left to the
+    slow way, which knows how deep it may be.
     """
-    return orjson.dumps(plain).count(b'":') != data.count(b'":')
+    try:
+        return orjson.dumps(plain).count(b'":') != data.count(b'":')
+    except TypeError:
+        return True
 
 
 def _loaded(kind: Kind, data: bytes, load: Callable[[bytes], tuple[Any, list[str]]]) -> tuple[Any, list[str]]:
@@ -187,6 +201,7 @@ def _from_plain(
     except (ValueError, RecursionError) as error:
         found = mismatch(kind.type, value)
         _cannot(kind, str(error) if found is None else found.as_json())
+    keep_empty(obj, value)
     complaints = [*duplicates, *[f'unknown field "{path}"' for path in unknown[:UNKNOWN_MAX]]]
     if complaints and validation is FieldValidation.STRICT:
         _cannot(kind, f"strict decoding error: {', '.join(complaints)}")

@@ -8,6 +8,7 @@ from typing import Any
 
 Object = dict[str, Any]
 LINE_BYTES_MAX = 4 << 20
+JSON = "application/json"
 
 
 class Gone(Exception):
@@ -40,7 +41,7 @@ class Connection:
         if self._writer is not None:
             self._writer.transport.abort()
 
-    async def request(self, method: str, path: str, body: Object | None = None) -> tuple[int, Object]:
+    async def request(self, method: str, path: str, body: Any = None, media_type: str = JSON) -> tuple[int, Object]:
         """Status code and body of one request.
 
         Raises:
@@ -48,7 +49,7 @@ class Connection:
         """
         assert self._reader is not None
         try:
-            self._send(method, path, b"" if body is None else json.dumps(body).encode(), "application/json")
+            self._send(method, path, b"" if body is None else json.dumps(body).encode(), JSON, media_type)
             status, fields = await self._head()
             assert "content-length" in fields, (method, path, status, fields)
             answer = await self._reader.readexactly(int(fields["content-length"]))
@@ -56,7 +57,7 @@ class Connection:
             raise Gone(str(error)) from error
         return status, json.loads(answer)
 
-    async def watch(self, path: str, accept: str = "application/json") -> AsyncIterator[Object]:
+    async def watch(self, path: str, accept: str = JSON) -> AsyncIterator[Object]:
         """The events of a watch until the connection ends, however it does."""
         assert self._reader is not None
         try:
@@ -79,11 +80,11 @@ class Connection:
         head = f"{method} {path} HTTP/1.1\r\nHost: k3py\r\nContent-Length: {length}\r\n\r\n"
         self._writer.write(head.encode() + body)
 
-    def _send(self, method: str, path: str, body: bytes, accept: str) -> None:
+    def _send(self, method: str, path: str, body: bytes, accept: str, media_type: str = JSON) -> None:
         assert self._writer is not None
         head = f"{method} {path} HTTP/1.1\r\nHost: k3py\r\nAccept: {accept}\r\n"
         if body:
-            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            head += f"Content-Type: {media_type}\r\nContent-Length: {len(body)}\r\n"
         self._writer.write(head.encode() + b"\r\n" + body)
 
     async def _head(self) -> tuple[int, dict[str, str]]:

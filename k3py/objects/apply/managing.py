@@ -181,8 +181,10 @@ def _check(target: Target, patch: Plain) -> None:
 def _place(patch: Plain) -> str:
     metadata = patch.get("metadata")
     meta = metadata if isinstance(metadata, dict) else {}
+    # Names of another type count as none.
+    namespace, name = (each if isinstance(each := meta.get(key), str) else "" for key in ("namespace", "name"))
     group, _, version = patch["apiVersion"].rpartition("/")
-    return f"{meta.get('namespace') or ''}/{meta.get('name') or ''}; {group}/{version}, Kind={patch['kind']}"
+    return f"{namespace}/{name}; {group}/{version}, Kind={patch['kind']}"
 
 
 def _entries(obj: Plain) -> Entries | None:
