@@ -12,7 +12,7 @@ from tests.golden.recording import Case
 from tests.golden.replaying import Replay, Server
 
 TOKEN = "goldentoken0123456789"
-_TOKENS = f'{TOKEN},admin,admin,"system:masters"\n'
+_TOKENS = f'{TOKEN},admin,admin-uid,"system:masters"\n'
 # What the store keeps of a collection's past is bounded in bytes: so many changes of a large object push it out.
 _FILLER = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "filler"}, "data": {"a": "x" * 1_000_000}}
 _FILLER_CHANGES = 40
