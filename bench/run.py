@@ -21,7 +21,7 @@ RESULTS = HERE / "results"
 # Each within minutes; the order is from what users notice first.
 BENCHMARKS = (
     "api", "many", "pod_ready", "pod_start", "image_pull", "up", "memory", "network_path", "network_attach",
-    "services_connect", "dns_answers", "http_server", "store",
+    "services_connect", "dns_answers", "http_server", "store", "abuse",
 )  # fmt: skip
 SECONDS_MAX = 900
 ERROR_LINES = 15

@@ -90,9 +90,16 @@ class Handshakes:
         of_address = self._under_way[address]
         of_address[task] = None
         if len(of_address) > self._limit:
-            oldest = next(iter(of_address))
-            del of_address[oldest]
-            oldest.cancel()
+            self.give_up_oldest(address)
+
+    def give_up_oldest(self, address: str) -> bool:
+        """End the oldest one of an address; whether there was one."""
+        oldest = next(iter(self._under_way.get(address, ())), None)
+        if oldest is None:
+            return False
+        del self._under_way[address][oldest]
+        oldest.cancel()
+        return True
 
     def end(self, address: str) -> None:
         """The current task's handshake has ended, however it did."""

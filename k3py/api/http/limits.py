@@ -36,8 +36,8 @@ class Limits:
     # watchers and one agent host with a thousand fit; a balancer in front of all clients needs more for its address.
     connections: int = 16_384
     connections_per_client: int = 4_096
-    # Handshakes of one address that have not ended; beyond, the oldest is given up. An honest one takes milliseconds, but
-    # a thousand watchers come back at once when a server has started again.
+    # Handshakes of one address that have not ended; beyond, the oldest is given up. An honest one takes milliseconds,
+    # but a thousand watchers come back at once when a server has started again.
     handshakes_per_client: int = 2_048
     # Requests of one connection handled before others get their turn.
     pipelined_requests: int = 16

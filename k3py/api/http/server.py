@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 # Deadlines are looked at this often, all in one go: a timer per request would cost more than the request.
 SWEEP_SECONDS: Final = 1.0
+# To look through all connections for one that may be replaced takes a millisecond: not again for so long when none was.
+LOOK_SECONDS: Final = 0.1
 # Connections that the kernel holds while we are busy.
 _BACKLOG: Final = 4096
 # Waiting for the peer's half of TLS' closing; most just close the socket.
@@ -146,15 +148,16 @@ class HttpServer:
                 self._handshakes.begin(address, task)
 
     def _replaces(self, address: str) -> bool:
-        """Whether a new client got the place of a connection without a request: idle ones must lock nobody out."""
-        now = self._shared.now()
-        if now < self._look_again_at:
-            return False
-        found = replaceable(self._shared.connections, self._gate.crowded(address))
-        if found is None:
-            self._look_again_at = now + SWEEP_SECONDS
-            return False
-        found.abort()
+        """Whether a new client got the place of an idle connection or the oldest handshake: these lock nobody out."""
+        now, crowded = self._shared.now(), self._gate.crowded(address)
+        found = replaceable(self._shared.connections, crowded) if now >= self._look_again_at else None
+        if found is not None:
+            found.abort()
+        else:
+            if now >= self._look_again_at:
+                self._look_again_at = now + LOOK_SECONDS
+            if not self._handshakes.give_up_oldest(crowded):
+                return False
         self._gate.enter_instead(address)
         return True
 

@@ -75,6 +75,11 @@ def test_beyond_the_bound_the_oldest_handshake_of_the_address_is_given_up() -> N
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert ended == ["a1"]
+        assert not handshakes.give_up_oldest("c")
+        assert handshakes.give_up_oldest("b")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert ended == ["a1", "b1"]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
