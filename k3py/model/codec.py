@@ -99,7 +99,7 @@ def _zero(kind: Any) -> Any:
         return []
     if get_args(kind):  # a quantity, or a number or a text
         return "0" if float in get_args(kind) else 0
-    return {str: "", bool: False, float: 0.0}.get(kind, 0)
+    return {str: "", bytes: "", bool: False, float: 0.0}.get(kind, 0)
 
 
 def _cleaned_struct(kind: type[Wire], value: dict[str, Any], path: str, unknown: list[str] | None) -> dict[str, Any]:

@@ -34,6 +34,11 @@ def test_null_counts_as_absent() -> None:
     assert (pod.metadata.labels, pod.spec.containers) == ({}, [])
 
 
+def test_null_among_the_values_of_a_map_is_the_empty_value() -> None:
+    assert codec.decode(core_v1.Secret, _bytes({"data": {"a": None}})).data == {"a": b""}
+    assert codec.decode(core_v1.ConfigMap, _bytes({"data": {"a": None}})).data == {"a": ""}
+
+
 def test_unknown_fields_are_refused_with_their_path() -> None:
     body = {"spec": {"template": {"spec": {"containers": [{"imagee": "x"}]}}}}
     with pytest.raises(msgspec.ValidationError, match=r"imagee.*\$\.spec\.template\.spec\.containers\[0\]"):

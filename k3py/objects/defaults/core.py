@@ -29,9 +29,9 @@ def keep_namespace_finalizers(new: core_v1.Namespace, old: core_v1.Namespace) ->
 
 
 def node(obj: core_v1.Node) -> None:
-    """All of a node may be used, unless it says otherwise."""
+    """All of a node may be used, unless it says otherwise; of its pods' ranges the single field counts."""
     spec, status = obj.spec, obj.status
-    if spec.pod_cidr and not spec.pod_cidrs:
+    if spec.pod_cidr and (not spec.pod_cidrs or spec.pod_cidrs[0] != spec.pod_cidr):
         spec.pod_cidrs = [spec.pod_cidr]
     elif spec.pod_cidrs and not spec.pod_cidr:
         spec.pod_cidr = spec.pod_cidrs[0]

@@ -5,8 +5,9 @@ from typing import Final
 
 from k3py.model import codec, names
 from k3py.model.generated import core_v1
-from k3py.objects.fields import Errors
+from k3py.objects.fields import IMMUTABLE, Errors
 from k3py.objects.validation.amounts import not_below_zero, positive
+from k3py.objects.validation.go_names import go_names
 from k3py.objects.validation.go_text import difference
 from k3py.objects.validation.node_labels import node_term_warnings
 from k3py.objects.validation.scheduling import node_selector
@@ -123,7 +124,7 @@ def volume_update(new: core_v1.PersistentVolume, old: core_v1.PersistentVolume, 
         wrong.forbidden("spec.persistentvolumesource", said)
     wrong.immutable("volumeMode", new.spec.volume_mode, old.spec.volume_mode)
     if old.spec.node_affinity is not None and _with_old_labels(new.spec.node_affinity) != old.spec.node_affinity:
-        wrong.immutable("nodeAffinity", new.spec.node_affinity, old.spec.node_affinity)
+        wrong.invalid("nodeAffinity", go_names(new.spec.node_affinity), IMMUTABLE)
     if old.spec.volume_attributes_class_name is not None and new.spec.volume_attributes_class_name is None:
         wrong.forbidden("spec.volumeAttributesClassName", "update from non-nil value to nil is forbidden")
 

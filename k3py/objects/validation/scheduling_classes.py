@@ -6,8 +6,9 @@ Source: Kubernetes ``pkg/apis/scheduling/validation`` and ``pkg/apis/node/valida
 from typing import Final
 
 from k3py.model import names
-from k3py.model.generated import node_v1, scheduling_v1
+from k3py.model.generated import core_v1, node_v1, scheduling_v1
 from k3py.objects.fields import Errors
+from k3py.objects.validation.go_names import go_names
 from k3py.objects.validation.resources import overhead
 from k3py.objects.validation.scheduling import labels, tolerations
 
@@ -59,8 +60,13 @@ def runtime_class(obj: node_v1.RuntimeClass, wrong: Errors) -> None:
         found = obj.scheduling.tolerations
         tolerations(found, "scheduling.tolerations", wrong)
         for index, each in enumerate(found):
-            if each in found[:index]:
-                wrong.duplicate(f"scheduling.tolerations[{index}]", each)
+            if _key(each) in map(_key, found[:index]):
+                wrong.duplicate(f"scheduling.tolerations[{index}]", go_names(each))
+
+
+def _key(toleration: core_v1.Toleration) -> tuple[str, ...]:
+    """What makes a toleration another one: everything but how long it lasts."""
+    return toleration.key, toleration.operator, toleration.value, toleration.effect
 
 
 def runtime_class_update(new: node_v1.RuntimeClass, old: node_v1.RuntimeClass, wrong: Errors) -> None:

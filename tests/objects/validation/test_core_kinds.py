@@ -5,6 +5,7 @@ import pytest
 from k3py.model.generated import core_v1
 from k3py.objects.defaults import core as defaults
 from k3py.objects.defaults import replication as replication_defaults
+from k3py.objects.defaults.core import node as node_defaults
 from k3py.objects.validation import core, endpoints, events, nodes, replication
 from tests.objects.validation.said import made, said
 
@@ -118,6 +119,9 @@ def test_nodes(spec, status, why):
 
 def test_what_a_node_is_given_once_stays():
     old = node(podCIDRs=["10.0.0.0/24"], providerID="a", externalID="e")
+    single = node(podCIDR="10.0.1.0/24", podCIDRs=["10.0.0.0/24"])
+    node_defaults(single)
+    assert single.spec.pod_cidrs == ["10.0.1.0/24"]
     new = node(podCIDRs=["10.0.1.0/24"], providerID="b", externalID="f")
     found = said(nodes.node_update, new, old)
     assert [each.partition(":")[0] for each in found] == ["spec.podCIDRs", "spec.providerID", "spec.externalID"]
