@@ -37,6 +37,22 @@ from k3py.objects.views import shown
 from k3py.store.records import Record
 
 _VERSION: Final = "metadata.resourceVersion"
+# Kinds whose checks of an update look at all of the metadata, not only at what may not change.
+_META_TWICE: Final = frozenset(
+    (group, name)
+    for group, kinds in (
+        ("", "ConfigMap Namespace Node PersistentVolume PersistentVolumeClaim Pod ReplicationController"),
+        ("", "Secret Service ServiceAccount"),
+        ("apps", "DaemonSet ReplicaSet StatefulSet"),
+        ("batch", "Job"),
+        ("certificates.k8s.io", "CertificateSigningRequest"),
+        ("discovery.k8s.io", "EndpointSlice"),
+        ("networking.k8s.io", "Ingress NetworkPolicy"),
+        ("rbac.authorization.k8s.io", "Role RoleBinding ClusterRole ClusterRoleBinding"),
+        ("storage.k8s.io", "StorageClass"),
+    )
+    for name in kinds.split()
+)
 # A number of 64 bits has no more (one of as many digits may still be larger: it is nobody's version).
 _VERSION_DIGITS_MAX: Final = 20
 
@@ -167,7 +183,7 @@ def update(
         meta.generation = old_meta.generation + 1
     wrong = Errors()
     check_meta(meta, kind.namespaced, rules.name, wrong)
-    check_meta_update(meta, old_meta, wrong)
+    check_meta_update(meta, old_meta, not subresource and (kind.group, kind.name) in _META_TWICE, wrong)
     if subresource == "status":
         rules.check_status(new, old, wrong)
     elif subresource == APPROVAL:

@@ -3,14 +3,18 @@
 Source: apimachinery ``pkg/api/validation/objectmeta.go`` and Kubernetes' "Object Names and IDs".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from k3py.model import names
-from k3py.model.generated.meta_v1 import ObjectMeta, OwnerReference
+from k3py.model.errors import Cause
+from k3py.model.generated.meta_v1 import ManagedFieldsEntry, ObjectMeta, OwnerReference
 from k3py.objects.fields import Errors
+from k3py.objects.options import field_manager_causes
 
 ANNOTATIONS_BYTES_MAX: Final = 256 << 10
+# As Kubernetes bounds the name of a subresource in an entry of managed fields.
+SUBRESOURCE_BYTES_MAX: Final = 256
 # Finalizers of Kubernetes itself; all others need a domain.
 STANDARD_FINALIZERS: Final = ("orphan", "foregroundDeletion", "kubernetes")
 ORPHAN: Final = "orphan"
@@ -44,6 +48,8 @@ def check_meta(meta: ObjectMeta, namespaced: bool, name_rule: NameRule, wrong: E
         _check_owners(meta.owner_references, wrong)
     if meta.finalizers:
         check_finalizers("metadata.finalizers", meta.finalizers, wrong)
+    if meta.managed_fields:
+        _check_managed_fields(meta.managed_fields, wrong)
 
 
 def _probe(base: str) -> str:
@@ -71,29 +77,21 @@ def check_annotations(path: str, annotations: dict[str, str], wrong: Errors) -> 
 
 
 def _check_owners(owners: list[OwnerReference], wrong: Errors) -> None:
-    controllers: list[OwnerReference] = []
-    path = "metadata.ownerReferences"
+    path, controller = "metadata.ownerReferences", ""
     for owner in owners:
-        group, slash, version = owner.api_version.rpartition("/")
+        version = owner.api_version.rpartition("/")[2] if owner.api_version.count("/") <= 1 else ""
         if not version:
             wrong.invalid(f"{path}.apiVersion", owner.api_version, "version must not be empty")
-        if slash and not group:
-            wrong.invalid(f"{path}.apiVersion", owner.api_version, "group must not be empty")
         for name, value in (("kind", owner.kind), ("name", owner.name), ("uid", owner.uid)):
             if not value:
                 wrong.invalid(f"{path}.{name}", value, "must not be empty")
         if (owner.api_version, owner.kind) in UNFIT_OWNERS:
-            wrong.invalid(path, owner, f"{owner.api_version}, Kind={owner.kind} is disallowed from being an owner")
+            wrong.invalid(path, owner, f"/{owner.api_version}, Kind={owner.kind} is disallowed from being an owner")
         if owner.controller:
-            controllers.append(owner)
-    if len(controllers) > 1:
-        first, second = controllers[0], controllers[1]
-        wrong.invalid(
-            "metadata.ownerReferences",
-            owners,
-            "Only one reference can have Controller set to true. Found "
-            f'"true" in references for {first.kind}/{first.name} and {second.kind}/{second.name}',
-        )
+            if controller:
+                found = f'"true" in references for {controller} and {owner.kind}/{owner.name}'
+                wrong.invalid(path, owners, f"Only one reference can have Controller set to true. Found {found}")
+            controller = controller or f"{owner.kind}/{owner.name}"
 
 
 def check_finalizers(path: str, finalizers: list[str], wrong: Errors) -> None:
@@ -113,17 +111,37 @@ def carry_over(new: ObjectMeta, old: ObjectMeta) -> None:
     if not new.uid:
         new.uid = old.uid
     new.creation_timestamp = old.creation_timestamp
-    new.deletion_timestamp = old.deletion_timestamp
-    new.deletion_grace_period_seconds = old.deletion_grace_period_seconds
+    if old.deletion_timestamp is not None:
+        new.deletion_timestamp = old.deletion_timestamp
+    if new.deletion_grace_period_seconds is None:
+        new.deletion_grace_period_seconds = old.deletion_grace_period_seconds
     new.generation = old.generation
     new.self_link = ""
 
 
-def check_meta_update(new: ObjectMeta, old: ObjectMeta, wrong: Errors) -> None:
-    """What an update of metadata may not do."""
-    wrong.immutable("metadata.name", new.name, old.name)
-    wrong.immutable("metadata.namespace", new.namespace, old.namespace)
-    wrong.immutable("metadata.uid", new.uid, old.uid)
+def check_meta_update(new: ObjectMeta, old: ObjectMeta, whole: bool, wrong: Errors) -> None:
+    """What an update of metadata may not do; ``wrong`` has what ``check_meta`` found and nothing else.
+
+    Kubernetes looks at metadata on the way in and again with each kind's own checks (at all of it when ``whole``), and
+    so says everything several times.
+    """
+    found = list(wrong.causes)
+    _check_kept(new, old, wrong)
+    if not wrong.causes:
+        return
+    again = wrong.causes[len(found) :] + [each for each in found if each.field.startswith(_LOOKED_AT_TWICE)]
+    wrong.causes[len(found) :] = again + again + (found if whole else [])
+
+
+_LOOKED_AT_TWICE: Final = (
+    "metadata.labels",
+    "metadata.annotations",
+    "metadata.ownerReferences",
+    "metadata.managedFields",
+)
+
+
+def _check_kept(new: ObjectMeta, old: ObjectMeta, wrong: Errors) -> None:
     if old.deletion_timestamp is not None and new.finalizers:
         added = [each for each in new.finalizers if each not in old.finalizers]
         if added:
@@ -133,3 +151,21 @@ def check_meta_update(new: ObjectMeta, old: ObjectMeta, wrong: Errors) -> None:
                 "no new finalizers can be added if the object is being deleted, found new finalizers "
                 f"[]string{{{listed}}}",
             )
+    wrong.immutable("metadata.name", new.name, old.name)
+    wrong.immutable("metadata.namespace", new.namespace, old.namespace)
+    wrong.immutable("metadata.uid", new.uid, old.uid)
+    wrong.immutable("metadata.deletionTimestamp", new.deletion_timestamp, old.deletion_timestamp)
+    wrong.immutable(
+        "metadata.deletionGracePeriodSeconds", new.deletion_grace_period_seconds, old.deletion_grace_period_seconds
+    )
+
+
+def _check_managed_fields(entries: Sequence[ManagedFieldsEntry], wrong: Errors) -> None:
+    """Names are neither too long nor odd; what else entries say was right when they were read."""
+    for index, entry in enumerate(entries):
+        path = f"metadata.managedFields[{index}]"
+        wrong.causes += [
+            Cause(each.reason, each.message, f"{path}.manager") for each in field_manager_causes(entry.manager)
+        ]
+        if len(entry.subresource.encode()) > SUBRESOURCE_BYTES_MAX:
+            wrong.too_long(f"{path}.subresource", SUBRESOURCE_BYTES_MAX)

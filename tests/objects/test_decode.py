@@ -226,3 +226,10 @@ def test_any_bytes_are_a_pod_or_a_problem(data):
     for media_type in ("", YAML, PROTOBUF):
         with contextlib.suppress(Problem):
             decode_body(POD, data, media_type, WARN)
+
+
+def test_an_empty_list_of_managed_fields_is_more_than_none():
+    for body, count in ((b'{"metadata":{"managedFields":[]}}', 1), (b'{"metadata":{}}', 0), (b'{"metadata":null}', 0)):
+        for form in ("application/json", "application/yaml"):
+            obj, _ = decode_body(kind_of("ConfigMap"), body, form)
+            assert len(obj.metadata.managed_fields) == count

@@ -11,8 +11,12 @@ from typing import Any, Final
 from k3py.objects.apply.elements import BadFields, canonical, is_field, order
 
 Tree = dict[str, Any]
+# Elements (``ANYTHING``: whichever) to what may follow; None is an end.
+Pattern = Mapping[str, Any]
 
 SELF: Final = "."
+ANYTHING: Final = "*"
+_NOTHING: Final[Pattern] = {}
 MEMBER: Final[Tree] = {}
 # No kind nests as deeply; deeper sets would exhaust the stack.
 DEPTH_MAX: Final = 200
@@ -115,6 +119,22 @@ def excluding(left: Tree, right: Tree) -> Tree:
             rest = excluding(below, other)
             if rest or not below:
                 result[element] = MEMBER if rest.keys() == {SELF} else rest
+    return result
+
+
+def including(left: Tree, pattern: Pattern) -> Tree:
+    """What of the set (root) lies on the way to the pattern's ends, or below them."""
+    result = {}
+    for element, below in left.items():
+        rest = pattern.get(element, pattern.get(ANYTHING, _NOTHING))
+        if element == SELF or rest is _NOTHING:
+            continue
+        if rest is None:
+            result[element] = below
+        elif is_member(below):
+            result[element] = with_self(including(below, rest))
+        elif kept := including(below, rest):
+            result[element] = kept
     return result
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from k3py.objects.apply.comparing import Comparison, compare
 from k3py.objects.apply.conflicts import Conflicts
-from k3py.objects.apply.fieldset import Tree, covers, difference, excluding, intersection, union
+from k3py.objects.apply.fieldset import Pattern, Tree, covers, difference, excluding, including, intersection, union
 from k3py.objects.apply.managed import Managed, Manager, Owned
 from k3py.objects.apply.merging import merge, prune
 from k3py.objects.apply.schema import Node
@@ -25,13 +25,20 @@ class Frame:
 
     ``node``: the kind's type. ``api_version``: in whose terms the object is written. ``served``: whether a version is
     still known; managers of others lose what they own. ``reset``: fields (set, root) that this way of writing cannot
-    change and nobody comes to own through it.
+    change and nobody comes to own through it; ``part``: where this way writes only some, those.
     """
 
     node: Node
     api_version: str
     served: Served
     reset: Tree
+    part: Pattern | None = None
+
+    def tracked(self, tree: Tree) -> Tree:
+        """What of a set (root) somebody may come to own."""
+        if self.part is not None:
+            return including(tree, self.part)
+        return excluding(tree, self.reset) if self.reset else tree
 
 
 def apply(
@@ -44,7 +51,7 @@ def apply(
         Unfit: the applied object does not fit the schema.
     """
     managed = _known(frame, managed)
-    claimed = excluding(field_set(applied, frame.node), frame.reset)
+    claimed = frame.tracked(field_set(applied, frame.node))
     last = managed.get(manager)
     after = dict(managed)
     after[manager] = Owned(frame.api_version, claimed, last.time if last is not None else "")
@@ -70,9 +77,7 @@ def _known(frame: Frame, managed: Managed) -> Managed:
 
 def _compared(frame: Frame, live: Any, new: Any) -> Comparison:
     made = compare(live, new, frame.node)
-    if not frame.reset:
-        return made
-    return Comparison(excluding(made.changed, frame.reset), excluding(made.removed, frame.reset))
+    return Comparison(frame.tracked(made.changed), frame.tracked(made.removed))
 
 
 def _settled(managed: Managed, made: Comparison, applier: Manager | None, *, force: bool) -> Managed:

@@ -11,7 +11,7 @@ from k3py.model.kinds import KINDS
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.objects.apply.ownership import Frame
-from k3py.objects.apply.reset import reset_fields
+from k3py.objects.apply.reset import reset_fields, written_part
 from k3py.objects.apply.schema import Node, schema_of
 
 
@@ -50,7 +50,8 @@ def _target(
     node = schema_of((kind.__doc__ or "").strip())
     reset = reset_fields(group, kind.__name__, subresource, subresources)
     versions = {each.api_version for each in KINDS if (each.view_of or each.type) is stored} | {api_version}
-    frame = Frame(node, api_version, versions.__contains__, reset)
+    part = written_part(group, kind.__name__, subresource)
+    frame = Frame(node, api_version, versions.__contains__, reset, part)
     return Target(node, api_version, kind.__name__, to_plain(kind()), frame, subresource)
 
 

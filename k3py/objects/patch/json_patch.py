@@ -34,6 +34,10 @@ def json_patch(document: Any, operations: Any) -> Any:
     """
     if not isinstance(operations, list | None):
         raise BadRequest(f"json: cannot unmarshal {json_kind(operations)} into Go value of type jsonpatch.Patch")
+    for operation in operations or ():
+        if not isinstance(operation, dict | None):
+            what = "Go value of type jsonpatch.Operation"
+            raise BadRequest(f"json: cannot unmarshal {json_kind(operation)} into {what}")
     count = len(operations or ())
     if count > OPERATIONS_MAX:
         raise RequestTooLarge(

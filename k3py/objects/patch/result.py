@@ -4,7 +4,7 @@ from typing import Any
 
 from k3py.model.registry import Kind
 from k3py.objects.collections import is_secret
-from k3py.objects.decode import typed
+from k3py.objects.decode import keep_empty, typed
 from k3py.objects.go_types import json_kind, mismatch
 from k3py.objects.misplaced import misplaced
 from k3py.objects.options import FieldValidation, Patch, PatchType
@@ -29,6 +29,8 @@ def patched_object(
             new, unknown = typed(kind, {**after, "apiVersion": kind.api_version, "kind": kind.name})
         except ValueError as error:
             why = _wrong_type(kind, patch, after) or str(error)
+        else:
+            keep_empty(new, after)
     complaints = [*patch.complaints, *[f'unknown field "{path}"' for path in unknown]]
     if not why and complaints and validation is FieldValidation.STRICT:
         why = f"strict decoding error: {', '.join(complaints)}"

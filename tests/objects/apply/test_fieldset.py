@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from k3py.objects.apply.elements import BadFields, canonical, text
-from k3py.objects.apply.fieldset import DEPTH_MAX, FieldSet, excluding, leaves
+from k3py.objects.apply.fieldset import ANYTHING, DEPTH_MAX, FieldSet, excluding, including, leaves
 
 _ELEMENTS = ("f:a", "f:b", "f:.", 'k:{"name":"c"}', 'k:{"a":1,"b":"x"}', 'v:"s"', "v:1", "v:true", "i:0", "i:10", "i:2")
 _PATHS = st.lists(st.lists(st.sampled_from(_ELEMENTS), min_size=1, max_size=4).map(tuple), max_size=8).map(set)
@@ -130,3 +130,17 @@ def test_a_set_nests_only_so_deeply() -> None:
     assert FieldSet.parse(nested(DEPTH_MAX))
     with pytest.raises(BadFields, match="too deeply"):
         FieldSet.parse(nested(DEPTH_MAX + 1))
+
+
+def test_including_keeps_the_way_to_what_is_wanted() -> None:
+    key = 'k:{"name":"c"}'
+    tree = FieldSet.of(
+        ("f:spec",), ("f:spec", "f:containers", key), ("f:spec", "f:containers", key, "f:image"),
+        ("f:spec", "f:containers", key, "f:resources", "f:limits"), ("f:spec", "f:nodeName"),
+        ("f:metadata", "f:labels"),
+    ).tree  # fmt: skip
+    pattern = {"f:spec": {"f:containers": {ANYTHING: {"f:resources": None}}}}
+    assert FieldSet(including(tree, pattern)) == FieldSet.of(
+        ("f:spec",), ("f:spec", "f:containers", key), ("f:spec", "f:containers", key, "f:resources", "f:limits")
+    )
+    assert including(FieldSet.of(("f:metadata", "f:labels"), ("f:spec", "f:nodeName")).tree, pattern) == {}

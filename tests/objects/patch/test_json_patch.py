@@ -80,7 +80,7 @@ def test_operations(patch, change):
         {"op": "move", "from": "/none", "path": "/x"},
         {"op": "copy", "path": "/x"},
         {"op": "add", "path": "/t/x", "value": 1},
-        "add",
+        None,
         {"path": "/a", "value": 1},
     ],
 )
@@ -88,6 +88,12 @@ def test_what_does_not_fit_changes_nothing(operation):
     with pytest.raises(Invalid, match="the server rejected our request due to an error in our request"):
         json_patch(DOCUMENT, [{"op": "add", "path": "/new", "value": 1}, operation])
     assert "new" not in DOCUMENT
+
+
+def test_an_operation_is_an_object():
+    for operation, what in (("add", "string"), (1, "number"), ([], "array"), (True, "bool")):
+        with pytest.raises(BadRequest, match=f"cannot unmarshal {what} into Go value of type jsonpatch.Operation"):
+            json_patch(DOCUMENT, [operation])
 
 
 def test_bounds():
