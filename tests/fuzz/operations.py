@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from schemathesis import APIOperation, BaseSchema, Case, GenerationMode
 from schemathesis.core import NotSet
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Ok
 
 from tests.fuzz.mutating import at, paths
 from tests.fuzz.served import NAMESPACE, Served
@@ -93,7 +94,8 @@ class Sent:
 def operations_of(document: dict[str, Any]) -> list[Operation]:
     """All operations of a document that schemathesis sends requests of."""
     schema: BaseSchema = schemathesis.openapi.from_dict(document)
-    return [each.ok() for each in schema.get_all_operations() if each.ok().method != "head"]
+    found = [each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)]
+    return [each for each in found if each.method != "head"]
 
 
 def requests_of(operation: Operation, example: Object | None) -> st.SearchStrategy[Sent]:
@@ -114,10 +116,11 @@ def _bodies_of_patches(operation: Operation) -> st.SearchStrategy[Any]:
     put = operation.schema[operation.path].get("put")
     if put is None:
         return st.none()
-    return put.as_strategy(generation_mode=GenerationMode.POSITIVE).map(lambda case: case.body)
+    cases: st.SearchStrategy[Case[Operation]] = put.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    return cases.map(lambda case: case.body)
 
 
-def _sent(case: Case, patch: Any, example: Object | None, source: random.Random) -> Sent:
+def _sent(case: Case[Operation], patch: Any, example: Object | None, source: random.Random) -> Sent:
     """Three in four requests are near to good ones: they go where something is, with options that exist."""
     near, name = source.random() < 0.75, source.choice(NAMES)
     path = case.path
@@ -140,7 +143,7 @@ def _sent(case: Case, patch: Any, example: Object | None, source: random.Random)
     return Sent(case.method, f"{path}?{query}", headers, json.dumps(body).encode())
 
 
-def _known_options(case: Case, source: random.Random) -> Object:
+def _known_options(case: Case[Operation], source: random.Random) -> Object:
     names = [each.name for each in case.operation.query if each.name in _OPTIONS]
     chosen = source.sample(names, min(len(names), source.choice((0, 1, 1, 2, 3))))
     found = {name: source.choice(_OPTIONS[name]) for name in chosen}

@@ -31,7 +31,7 @@ _OPTIONS = (
 )  # fmt: skip
 
 
-def steps() -> Iterator[list[Object]]:
+def steps() -> Iterator[list[Request]]:
     """The requests of each case."""
     for suite in SUITES:
         for case in load_cases(suite):
