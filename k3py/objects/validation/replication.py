@@ -5,7 +5,7 @@ from k3py.model.generated.meta_v1 import LabelSelector
 from k3py.model.selectors import from_struct
 from k3py.objects.fields import Errors
 from k3py.objects.validation import templates
-from k3py.objects.validation.workloads import none_negative, not_more
+from k3py.objects.validation.workloads import replica_counts
 
 
 def replication_controller(obj: core_v1.ReplicationController, wrong: Errors) -> None:
@@ -40,21 +40,7 @@ def replication_controller_status(
 ) -> None:
     """Numbers fit together."""
     del old
-    status = new.status
-    none_negative(
-        (
-            ("replicas", status.replicas),
-            ("fullyLabeledReplicas", status.fully_labeled_replicas),
-            ("readyReplicas", status.ready_replicas),
-            ("availableReplicas", status.available_replicas),
-            ("observedGeneration", status.observed_generation),
-        ),
-        wrong,
-    )
-    not_more("fullyLabeledReplicas", status.fully_labeled_replicas, "status.replicas", status.replicas, wrong)
-    not_more("readyReplicas", status.ready_replicas, "status.replicas", status.replicas, wrong)
-    not_more("availableReplicas", status.available_replicas, "status.replicas", status.replicas, wrong)
-    not_more("availableReplicas", status.available_replicas, "readyReplicas", status.ready_replicas, wrong)
+    replica_counts(new.status, wrong)
 
 
 def replication_controller_warnings(obj: core_v1.ReplicationController) -> list[str]:

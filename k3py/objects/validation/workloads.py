@@ -82,14 +82,22 @@ def replica_set_update(new: apps_v1.ReplicaSet, old: apps_v1.ReplicaSet, wrong: 
 def replica_set_status(new: apps_v1.ReplicaSet, old: apps_v1.ReplicaSet, wrong: Errors) -> None:
     """Numbers fit together."""
     del old
-    status = new.status
+    replica_counts(new.status, wrong, ("terminatingReplicas", new.status.terminating_replicas))
+
+
+def replica_counts(
+    status: apps_v1.ReplicaSetStatus | core_v1.ReplicationControllerStatus,
+    wrong: Errors,
+    *more: tuple[str, int | None],
+) -> None:
+    """Counts of replicas are not negative, and none is above what it is a part of; ``more`` are further ones."""
     none_negative(
         (
             ("replicas", status.replicas),
             ("fullyLabeledReplicas", status.fully_labeled_replicas),
             ("readyReplicas", status.ready_replicas),
             ("availableReplicas", status.available_replicas),
-            ("terminatingReplicas", status.terminating_replicas),
+            *more,
             ("observedGeneration", status.observed_generation),
         ),
         wrong,
