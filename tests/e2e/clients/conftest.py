@@ -34,3 +34,10 @@ def api_shell(api_server: LoneServer, api_namespace: str, tmp_path: Path, releas
     """A shell in that namespace, with the programs of ``release``, which the test is parametrised by."""
     assert (CLIENTS / release / "kubectl").exists(), "run tools/clients.py"
     return Shell.make(api_server, tmp_path / "home", api_namespace, release)
+
+
+@pytest.fixture
+def kubeconfig(api_server: LoneServer, api_namespace: str, tmp_path: Path) -> Path:
+    """A kubeconfig of that server's administrator, whose namespace is the test's."""
+    Shell.make(api_server, tmp_path / "home", api_namespace, "")
+    return tmp_path / "home/kubeconfig"
