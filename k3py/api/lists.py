@@ -24,9 +24,9 @@ YAML: Final = "application/yaml"
 # Objects as they are stored: more of them have no length before they are sent, since to add it up takes long.
 PLAIN_AT_ONCE: Final = 5_000
 # A slice of such a list.
-SLICE_BYTES: Final = 256 * 1024
+SLICE_BYTES: Final = 64 * 1024
 # Rendered objects of one piece of work, some tenths of a millisecond: rows, metadata or other versions; YAML.
-RENDERED_PIECE: Final = 25
+RENDERED_PIECE: Final = 10
 YAML_PIECE: Final = 1
 
 _DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)

@@ -17,8 +17,8 @@ from k3py.model.errors import BadRequest, Expired
 from k3py.store.records import Record
 
 _VERSION = "meta.k8s.io/v1"
-# Records that are asked whether they are selected before others get their turn: less than a millisecond.
-SCAN_PIECE = 250
+# Records that are asked whether they are selected before others get their turn: a tenth of a millisecond.
+SCAN_PIECE = 100
 # The revision in a token that goes on with whatever is there now.
 ANY_REVISION = -1
 # A name and a namespace have 253 bytes at most; no key that we give out comes near.

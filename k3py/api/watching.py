@@ -40,7 +40,7 @@ BOOKMARK_SECONDS = 60.0
 LAST_BOOKMARK_SECONDS = 2.0
 # Initial events, and changes from before the watch began, are looked at in pieces of this many: a slow client is waited
 # for, and others get their turn.
-PIECE = 100
+PIECE = 50
 # Changes that may wait for a watch which is still busy with earlier ones: all that a ring holds, and as many again.
 PENDING_MAX = 20_000
 
