@@ -14,12 +14,14 @@ from k3py.api.routing import Target
 from k3py.api.warning_headers import warning_headers
 from k3py.api.write_options import delete_options, media_type, write_options
 from k3py.model import codec
+from k3py.model.errors import BadRequest
 from k3py.model.generated import autoscaling_v1, core_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.model.user import User
 from k3py.objects.decode import decode_body
 from k3py.objects.deletion import warnings
+from k3py.objects.identity import check_namespace
 from k3py.objects.options import APPLY_PATCH, WriteOptions, Written, patch_type
 from k3py.objects.patch.reading import read_patch
 from k3py.objects.service import Objects
@@ -118,6 +120,9 @@ class Writer:
         options = write_options(request)
         obj, _ = decode_body(BINDING, request.body, media_type(request), options.field_validation)
         assert isinstance(obj, core_v1.Binding)
+        check_namespace(BINDING, target.namespace, obj.metadata)
+        if obj.metadata.name != target.name:
+            raise BadRequest("name in URL does not match name in Binding object")
         return await self._bind(target.namespace, target.name, obj, options, user)
 
     async def _bind(

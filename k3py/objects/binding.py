@@ -15,6 +15,8 @@ from k3py.objects.admission import Admission
 from k3py.objects.changes import Replacement
 from k3py.objects.encoding import encoded
 from k3py.objects.fields import IMMUTABLE, shown
+from k3py.objects.identity import other_uid
+from k3py.objects.problems import Unexplained
 from k3py.objects.storing import problem_of, storing
 from k3py.objects.vpc_admission import VPC_LABEL_PATH
 from k3py.store.records import Record
@@ -28,14 +30,15 @@ def decide(current: Record, target: core_v1.Binding, now: float) -> Replacement:
     """The pod as it is once it is bound; ``now`` in seconds since 1970.
 
     Raises:
-        Conflict: it is bound, gated or being deleted.
-        Invalid: the target is no node, or the pod would move to another VPC.
+        Conflict: it is bound, gated, being deleted, or another one than was meant.
+        Invalid: the pod would move to another VPC.
+        Unexplained: the target is no node.
     """
-    _check_target(current.name, target)
+    _check_target(target)
     pod = codec.decode(core_v1.Pod, current.raw)
     if target.metadata.uid and target.metadata.uid != pod.metadata.uid:
-        why = f"Precondition failed: UID in precondition: {target.metadata.uid}, UID in object meta: {pod.metadata.uid}"
-        raise conflict("pods/binding", "", current.name, why)
+        kind = KINDS.of(core_v1.Pod)
+        raise other_uid(kind, pod.metadata.namespace, current.name, target.metadata.uid, pod.metadata.uid)
     _check_free(pod)
     _check_vpc(pod, target)
     pod.spec.node_name = target.target.name
@@ -48,15 +51,15 @@ def decide(current: Record, target: core_v1.Binding, now: float) -> Replacement:
     return Replacement(pod)
 
 
-def _check_target(name: str, target: core_v1.Binding) -> None:
-    causes = []
+def _check_target(target: core_v1.Binding) -> None:
+    """What Kubernetes checks outside its usual way: what it finds has no reason and no causes."""
+    said = []
     if target.target.kind not in ("", "Node"):
-        said = f'Unsupported value: "{target.target.kind}": supported values: "Node", "<empty>"'
-        causes.append(Cause("FieldValueNotSupported", said, "target.kind"))
+        said.append(f'target.kind: Unsupported value: "{target.target.kind}": supported values: "Node", "<empty>"')
     if not target.target.name:
-        causes.append(Cause("FieldValueRequired", "Required value", "target.name"))
-    if causes:
-        raise invalid("Binding", "", name, causes)
+        said.append("target.name: Required value")
+    if said:
+        raise Unexplained(said[0] if len(said) == 1 else f"[{', '.join(said)}]")
 
 
 def _check_vpc(pod: core_v1.Pod, target: core_v1.Binding) -> None:

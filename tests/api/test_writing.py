@@ -185,6 +185,9 @@ def test_binding_a_pod_twice_is_a_conflict() -> None:
         assert (status, body["reason"]) == (409, "Conflict")
         _, found = await world.json("GET", f"{PODS}/p")
         assert found["spec"]["nodeName"] == "n1"
+        for wrong in ({"name": "q"}, {}):
+            status, body = await world.json("POST", f"{PODS}/p/binding", {**binding, "metadata": wrong})
+            assert (status, body["message"]) == (400, "name in URL does not match name in Binding object")
 
     run(story)
 

@@ -6,6 +6,7 @@ import pytest
 from k3py.model import errors
 from k3py.model.generated import core_v1
 from k3py.model.user import SCHEDULER, User
+from k3py.objects.problems import Unexplained
 from k3py.store.records import Record
 from tests.objects.world import WRITE, Plain, run
 
@@ -43,8 +44,17 @@ def test_what_cannot_be_bound():
         with pytest.raises(errors.NotFound):
             await objects.bind("default", "none", to("n1"), WRITE, SCHEDULER)
         await plain.create("Pod", metadata={"name": "p"}, **POD)
-        with pytest.raises(errors.Invalid, match=r"target\.kind"):
-            await objects.bind("default", "p", to("n1", "Rack"), WRITE, SCHEDULER)
+        for kind, node, said in (
+            ("Rack", "n1", 'target.kind: Unsupported value: "Rack": supported values: "Node", "<empty>"'),
+            ("Node", "", "target.name: Required value"),
+        ):
+            with pytest.raises(Unexplained) as found:
+                await objects.bind("default", "p", to(node, kind), WRITE, SCHEDULER)
+            assert str(found.value) == said
+        other = to("n1")
+        other.metadata.uid = "x"
+        with pytest.raises(errors.Conflict, match="Key: /registry/pods/default/p, .*UID in precondition: x"):
+            await objects.bind("default", "p", other, WRITE, SCHEDULER)
         with pytest.raises(errors.Forbidden):
             await objects.bind("default", "p", to("n1"), WRITE, User("system:node:n1", ("system:nodes",)))
         await plain.create("Pod", metadata={"name": "q", "finalizers": ["a.b/c"]}, **POD)

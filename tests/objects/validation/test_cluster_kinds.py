@@ -91,7 +91,7 @@ def test_runtime_classes():
     twice = [{"key": "k", "operator": "Exists"}] * 2
     obj = made(node_v1.RuntimeClass, handler="A b", scheduling={"nodeSelector": {"a b": "c"}, "tolerations": twice})
     check(said(scheduling_classes.runtime_class, obj), [
-        "handler: Invalid value: \"A b\"", "scheduling.nodeSelector", 
+        "handler: Invalid value: \"A b\"", "scheduling.nodeSelector",
         "scheduling.tolerations[1]: Duplicate value: {\"Key\":\"k\"",
     ])  # fmt: skip
     check(said(scheduling_classes.runtime_class, made(node_v1.RuntimeClass)), ["handler: Required value"])
