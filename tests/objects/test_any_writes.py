@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
@@ -289,10 +290,8 @@ def _is_element(sort: str, element: Any, wanted: Any) -> bool:
     return all(element.get(key) == value for key, value in wanted.items())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.sampled_from(KINDS).flatmap(_steps))
-def test_every_write_keeps_what_is_promised(told: tuple[str, list[Step]]) -> None:
-    name, steps = told
+def told(name: str, steps: list[Step]) -> None:
+    """Tell the steps to a fresh object."""
 
     async def story() -> None:
         clock = FixedClock()
@@ -306,3 +305,19 @@ def test_every_write_keeps_what_is_promised(told: tuple[str, list[Step]]) -> Non
             await objects.store.close()
 
     asyncio.run(story())
+
+
+_stories = st.sampled_from(KINDS).flatmap(_steps)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(_stories)
+def test_every_write_keeps_what_is_promised(story: tuple[str, list[Step]]) -> None:
+    told(*story)
+
+
+@pytest.mark.long
+@settings(max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(_stories)
+def test_very_many_writes_keep_what_is_promised(story: tuple[str, list[Step]]) -> None:
+    told(*story)
