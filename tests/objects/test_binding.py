@@ -53,7 +53,7 @@ def test_what_cannot_be_bound():
             assert str(found.value) == said
         other = to("n1")
         other.metadata.uid = "x"
-        with pytest.raises(errors.Conflict, match="Key: /registry/pods/default/p, .*UID in precondition: x"):
+        with pytest.raises(errors.Conflict, match=r"Key: /registry/pods/default/p, .*UID in precondition: x"):
             await objects.bind("default", "p", other, WRITE, SCHEDULER)
         with pytest.raises(errors.Forbidden):
             await objects.bind("default", "p", to("n1"), WRITE, User("system:node:n1", ("system:nodes",)))
