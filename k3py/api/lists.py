@@ -27,7 +27,6 @@ PLAIN_AT_ONCE: Final = 5_000
 SLICE_BYTES: Final = 64 * 1024
 # Rendered objects of one piece of work, some tenths of a millisecond: rows, metadata or other versions; YAML.
 RENDERED_PIECE: Final = 10
-YAML_PIECE: Final = 1
 
 _DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 

@@ -19,7 +19,6 @@ from k3py.model.registry import Kind, Registry
 
 CONTENT_TYPE: Final = "text/plain; charset=utf-8"  # what kube-apiserver says of the index
 OLDER_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-V3_PROTOBUF: Final = "application/com.github.proto-openapi.spec.v3.v1.0+protobuf"
 # To be raised when documents are written in another way from the same kinds and schemas.
 _SHAPE: Final = "2"
 _META: Final = "io.k8s.apimachinery.pkg.apis.meta.v1."

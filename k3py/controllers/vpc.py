@@ -276,7 +276,8 @@ class VpcController:
             each.spec.node_name for each in blocks if caches.get(core_v1.Node, "", each.spec.node_name) is not None
         )
         count_due = turn.monotonic >= self._counted.get(uid, 0.0)
-        if not count_due and _is_settled(vpc, self._service_cidr) and all(each.spec.node_name in nodes for each in blocks):
+        all_known = all(each.spec.node_name in nodes for each in blocks)
+        if all_known and not count_due and _is_settled(vpc, self._service_cidr):
             return [Wake(COUNT_SECONDS, "its pods may be others")]  # going through all pods at each would cost too much
         default = caches.get(VPC, "", DEFAULT_VPC)
         seen = Seen(

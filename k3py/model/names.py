@@ -1,7 +1,7 @@
 """What names, label keys and label values may look like, in Kubernetes' words.
 
 Every function takes a text and returns everything that is wrong with it; an empty list means that it is fine. Rules:
-RFC 1035 and RFC 1123 labels as Kubernetes reads them, and its own label syntax (apimachinery ``pkg/util/validation``).
+RFC 1123 labels as Kubernetes reads them, and its own label syntax (apimachinery ``pkg/util/validation``).
 """
 
 import re
@@ -17,7 +17,6 @@ CACHE_ENTRIES: Final = 16_384
 
 DNS_1123_LABEL: Final = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 DNS_1123_SUBDOMAIN: Final = DNS_1123_LABEL + r"(\." + DNS_1123_LABEL + ")*"
-DNS_1035_LABEL: Final = "[a-z]([-a-z0-9]*[a-z0-9])?"
 QUALIFIED_NAME: Final = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 LABEL_VALUE: Final = f"({QUALIFIED_NAME})?"
 CONFIG_KEY: Final = "[-._a-zA-Z0-9]+"
@@ -25,7 +24,6 @@ PATH_SEGMENT_NOT: Final = (".", "..")
 
 _DNS_1123_LABEL = re.compile(DNS_1123_LABEL, re.ASCII)
 _DNS_1123_SUBDOMAIN = re.compile(DNS_1123_SUBDOMAIN, re.ASCII)
-_DNS_1035_LABEL = re.compile(DNS_1035_LABEL, re.ASCII)
 _QUALIFIED_NAME = re.compile(QUALIFIED_NAME, re.ASCII)
 _LABEL_VALUE = re.compile(LABEL_VALUE, re.ASCII)
 _CONFIG_KEY = re.compile(CONFIG_KEY, re.ASCII)
@@ -52,9 +50,6 @@ _LABEL_RULE: Final = mismatch(
 _SUBDOMAIN_RULE: Final = mismatch(
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and"
     " end with an alphanumeric character", DNS_1123_SUBDOMAIN, "example.com")  # fmt: skip
-_DNS_1035_RULE: Final = mismatch(
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character,"
-    " and end with an alphanumeric character", DNS_1035_LABEL, "my-name", "abc-123")  # fmt: skip
 _QUALIFIED_RULE: Final = mismatch(
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
     QUALIFIED_NAME, "MyName", "my.name", "123-abc")  # fmt: skip
@@ -89,16 +84,6 @@ def dns_1123_subdomain(text: str) -> list[str]:
         wrong.append(too_long(SUBDOMAIN_LENGTH_MAX))
     if not _DNS_1123_SUBDOMAIN.fullmatch(text):
         wrong.append(_SUBDOMAIN_RULE)
-    return wrong
-
-
-def dns_1035_label(text: str) -> list[str]:
-    """As ``dns_1123_label``, but it starts with a letter: a name that was a service's before Kubernetes 1.36."""
-    wrong = []
-    if len(text) > LABEL_LENGTH_MAX:
-        wrong.append(too_long(LABEL_LENGTH_MAX))
-    if not _DNS_1035_LABEL.fullmatch(text):
-        wrong.append(_DNS_1035_RULE)
     return wrong
 
 

@@ -37,7 +37,6 @@ class Operator(Enum):
     LESS_THAN = "<"
 
 
-_EXACT: Final = (Operator.EQUALS, Operator.DOUBLE_EQUALS, Operator.NOT_EQUALS)
 _POSITIVE: Final = (Operator.IN, Operator.EQUALS, Operator.DOUBLE_EQUALS)
 _NEGATIVE: Final = (Operator.NOT_IN, Operator.NOT_EQUALS)
 _OPERATORS_SAID: Final = "in, notin, =, ==, !=, gt, lt"

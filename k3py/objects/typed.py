@@ -31,10 +31,6 @@ class Typed(Generic[T]):
         self._type = made
         self._user = user
 
-    def acting_as(self, user: User) -> "Typed[T]":
-        """The same, in another user's name."""
-        return Typed(self._objects, self._kind, self._type, user)
-
     def get(self, namespace: str, name: str) -> T | None:
         """The committed object, or None."""
         record = self._objects.store.get(self._kind.plural, namespace, name)

@@ -71,11 +71,6 @@ def unmount(target: str) -> None:
     _check(_libc.umount2(os.fsencode(target), MNT_DETACH | UMOUNT_NOFOLLOW), f"cannot unmount {target}")
 
 
-def set_child_subreaper() -> None:
-    """Become the parent of orphaned descendants; prctl(2) PR_SET_CHILD_SUBREAPER."""
-    _check(_libc.prctl(36, 1, 0, 0, 0), "cannot become a subreaper")
-
-
 def inotify() -> int:
     """A new non-blocking inotify descriptor, closed on exec."""
     return _check(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC), "cannot watch files")

@@ -7,7 +7,6 @@ from k3py.model import names
 RULES = {
     "label": names.dns_1123_label,
     "subdomain": names.dns_1123_subdomain,
-    "1035": names.dns_1035_label,
     "qualified": names.qualified_name,
     "value": names.label_value,
     "key": names.config_key,
@@ -18,13 +17,13 @@ RULES = {
 
 FINE = [
     ("label", "a"), ("label", "1-a"), ("label", "a" * 63), ("subdomain", "a.b-c.d"), ("subdomain", "a" * 253),
-    ("1035", "a1"), ("qualified", "Name"), ("qualified", "a.b/c_D.e"), ("value", ""), ("value", "A_b.c"),
+    ("qualified", "Name"), ("qualified", "a.b/c_D.e"), ("value", ""), ("value", "A_b.c"),
     ("key", "..a" [2:]), ("key", "A_b-c.d"), ("variable", "MY.var-1"), ("port", "http"), ("port", "a-1"),
     ("segment", "system:node"),
 ]  # fmt: skip
 WRONG = [
     ("label", ""), ("label", "A"), ("label", "a."), ("label", "-a"), ("label", "a" * 64), ("label", "a\n"),
-    ("subdomain", "a..b"), ("subdomain", "a" * 254), ("1035", "1a"), ("qualified", "/a"), ("qualified", "a/"),
+    ("subdomain", "a..b"), ("subdomain", "a" * 254), ("qualified", "/a"), ("qualified", "a/"),
     ("qualified", "a/b/c"), ("qualified", "A_b/c"), ("qualified", ""), ("qualified", "a" * 64), ("value", "-"),
     ("value", "a" * 64), ("value", "\u00e4"), ("key", ""), ("key", ".."), ("key", "..a"), ("key", "a/b"),
     ("variable", ""), ("variable", "a=b"), ("variable", "a\t"), ("port", ""), ("port", "123"), ("port", "a--b"),

@@ -43,7 +43,9 @@ def test_what_a_kind_says_of_itself() -> None:
 
 
 def test_names_are_unique() -> None:
-    seen = [(kind.api_version, word) for kind in KINDS for word in {kind.plural, kind.singular, *kind.short_names} - {""}]
+    seen = [
+        (kind.api_version, word) for kind in KINDS for word in {kind.plural, kind.singular, *kind.short_names} - {""}
+    ]
     assert len(seen) == len(set(seen))
 
 

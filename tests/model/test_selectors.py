@@ -142,7 +142,7 @@ def test_a_kind_says_which_fields_it_knows():
     assert not selectors_of_fields.field_selector(terms, pods).matches("a", "ns", ("n1", "Pending"))
     assert selectors_of_fields.field_selector(terms[:1], pods).matches("a", "ns", ("n1", "Pending"))
     nodes, classes = FieldLabels(["spec.unschedulable"], namespaced=False), FieldLabels(namespaced=False)
-    with pytest.raises(BadRequest, match="field label not supported: metadata[.]namespace"):
+    with pytest.raises(BadRequest, match=r"field label not supported: metadata[.]namespace"):
         nodes.position("metadata.namespace")
     assert classes.position("metadata.namespace") == -1
 

@@ -53,7 +53,6 @@ DNSSEC_OK: Final = 0x8000
 
 # Points to the question's name, which stands right behind the header.
 QUESTION_NAME: Final = b"\xc0\x0c"
-POINTER_MAX: Final = 0x3FFF
 
 _HEADER: Final = struct.Struct("!HHHHHH")
 _FIXED: Final = struct.Struct("!HHIH")

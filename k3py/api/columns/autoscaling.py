@@ -1,4 +1,4 @@
-"""HorizontalPodAutoscalers, scales and PodDisruptionBudgets, as Kubernetes' ``pkg/printers/internalversion`` shows them."""
+"""HorizontalPodAutoscalers, scales and PodDisruptionBudgets, as Kubernetes' printers show them."""
 
 from collections.abc import Mapping
 from typing import Any, Final

@@ -109,11 +109,6 @@ def _running_word(pod: core_v1.Pod, word: str) -> tuple[str, int]:
     return word, running
 
 
-def status_word(pod: core_v1.Pod) -> str:
-    """The STATUS column."""
-    return _summary(pod).word
-
-
 def _readiness_gates(pod: core_v1.Pod) -> str:
     if not pod.spec.readiness_gates:
         return NONE

@@ -27,7 +27,6 @@ from k3py.model.generated import meta_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.objects.views import shown
-from k3py.store.records import Record
 
 COLUMNS: Mapping[type[Wire], Columns] = {
     **access.COLUMNS,
@@ -107,11 +106,6 @@ def table(
         definitions(kind) if with_columns else b"null",
         b",".join(rows),
     )
-
-
-def of_records(kind: Kind, records: Iterable[Record], now: float, include: str, version: str = "v1") -> list[bytes]:
-    """The rows of many records."""
-    return [row(kind, record.raw, now, include, version) for record in records]
 
 
 def list_metadata(revision: str, continue_token: str = "", remaining: int | None = None) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from k3py.model.usage import ContainerUsage, NodeUsage, Usage
 _TEXT: Final = "text/plain; charset=utf-8"
 _METRICS: Final = "text/plain; version=0.0.4; charset=utf-8"
 NANOSECONDS: Final = 1e9
-_CPU_HELP: Final = "Cumulative cpu time consumed by the {} in core-seconds"
 
 
 async def answer(figures: NodeFigures, node: str, method: str, path: str) -> Response:

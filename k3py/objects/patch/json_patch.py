@@ -60,7 +60,7 @@ def check_operations(operations: Any) -> list[str]:
     """
     if not isinstance(operations, list | None):
         raise _cannot_decode(operations, "Go value of type []handlers.jsonPatchOp")
-    said = []
+    said: list[str] = []
     for index, operation in enumerate(operations or ()):
         if not isinstance(operation, dict | None):
             raise _cannot_decode(operation, "Go value of type handlers.jsonPatchOp")
