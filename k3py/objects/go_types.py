@@ -29,13 +29,16 @@ _TIMES: Final[dict[str, Callable[[str], str]]] = {
 
 @dataclass(frozen=True)
 class Mismatch:
-    """The first value of a wrong type. ``said`` is set when the type itself complains (a time, a quantity)."""
+    """The first value of a wrong type. ``said`` is set when the type itself complains (a time, a quantity);
+    ``reads_itself``: it takes its value from JSON, wherever this comes from.
+    """
 
     struct: str
     path: str
     go_type: str
     value: Any
     said: str = ""
+    reads_itself: bool = False
 
     def as_json(self) -> str:
         """In the words of ``encoding/json``."""
@@ -47,7 +50,9 @@ class Mismatch:
     def as_unstructured(self) -> str:
         """In the words of the conversion from unstructured objects."""
         if self.said:
-            return self.said
+            return f"error decoding from json: {self.said}" if self.go_type == "[]uint8" else self.said
+        if self.reads_itself:
+            return f"json: cannot unmarshal {json_kind(self.value)} into Go value of type {self.go_type}"
         found = _go_kind(self.value)
         if self.go_type.startswith("[]"):
             return f"cannot restore slice from {found}"
@@ -126,12 +131,14 @@ def _single(go_type: str, value: Any, struct: str, path: str) -> Mismatch | None
 def _special(go_type: str, value: Any, struct: str, path: str) -> Mismatch | None:
     """Types that read themselves."""
     if go_type == _INT_OR_STRING:
-        return None if isinstance(value, str) or _fits("int32", value) else Mismatch(struct, path, "int32", value)
+        fits = isinstance(value, str) or _fits("int32", value)
+        return None if fits else Mismatch(struct, path, "int32", value, reads_itself=True)
     try:
         if go_type == _QUANTITY:
             canonical(value if isinstance(value, str | int | float) else "{}")
         elif not isinstance(value, str):
-            return Mismatch(struct, path, "[]uint8" if go_type == "[]uint8" else "string", value)
+            is_time = go_type in _TIMES
+            return Mismatch(struct, path, "string" if is_time else go_type, value, reads_itself=is_time)
         elif go_type in _TIMES:
             _TIMES[go_type](value)
         else:

@@ -45,10 +45,13 @@ WORDS = [
      " ContainerPort.spec.containers.ports.containerPort of type int32", "cannot convert int64 to int32"),
     (Pod, container(livenessProbe={"httpGet": {"port": True}}),
      "json: cannot unmarshal bool into Go struct field"
-     " HTTPGetAction.spec.containers.livenessProbe.httpGet.port of type int32", "unrecognized type: int32"),
+     " HTTPGetAction.spec.containers.livenessProbe.httpGet.port of type int32",
+     "json: cannot unmarshal bool into Go value of type int32"),
     (Pod, {"metadata": {"creationTimestamp": 5}},
      "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.creationTimestamp of type string",
-     "cannot convert int64 to string"),
+     "json: cannot unmarshal number into Go value of type string"),
+    (Secret, {"data": {"a": "$"}},
+     "illegal base64 data at input byte 0", "error decoding from json: illegal base64 data at input byte 0"),
 ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def patched_object(
     new, unknown = None, list[str]()
     if not why:
         try:
-            new, unknown = typed(kind, {**after, "apiVersion": kind.api_version, "kind": kind.name})
+            new, unknown = _read(kind, patch, {**after, "apiVersion": kind.api_version, "kind": kind.name})
         except ValueError as error:
             why = _wrong_type(kind, patch, after) or str(error)
         else:
@@ -37,6 +37,24 @@ def patched_object(
     if why:
         raise unusable(patch, before, after, why, secret=is_secret(kind))
     return new, warnings_of(complaints) if validation is FieldValidation.WARN else []
+
+
+def _read(kind: Kind, patch: Patch, after: dict[str, Any]) -> tuple[Any, list[str]]:
+    try:
+        return typed(kind, after)
+    except ValueError:
+        if patch.type is not PatchType.STRATEGIC:
+            raise
+        return typed(kind, _with_whole_numbers(after))
+
+
+def _with_whole_numbers(value: Any) -> Any:
+    """3.0 counts as 3 where a strategic merge patch says it; the decoders of JSON are not so kind."""
+    if isinstance(value, dict):
+        return {key: _with_whole_numbers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_whole_numbers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _other_kind(kind: Kind, after: dict[str, Any]) -> str:
@@ -53,7 +71,8 @@ def _other_kind(kind: Kind, after: dict[str, Any]) -> str:
 
 
 def _wrong_type(kind: Kind, patch: Patch, after: dict[str, Any]) -> str:
-    found = mismatch(kind.type, after)
+    is_strategic = patch.type is PatchType.STRATEGIC
+    found = mismatch(kind.type, _with_whole_numbers(after) if is_strategic else after)
     if found is None:
         return ""
-    return found.as_unstructured() if patch.type is PatchType.STRATEGIC else found.as_json()
+    return found.as_unstructured() if is_strategic else found.as_json()

@@ -175,3 +175,12 @@ def test_any_bytes_are_a_patch_or_a_problem(type_, validation, data):
     except BadRequest:
         return
     assert patch.type is type_
+
+
+def test_whole_numbers_are_whole_in_a_strategic_patch():
+    before = {"metadata": {"name": "x"}, "spec": {"replicas": 1}}
+    new, _ = patched(STRATEGIC, b'{"spec":{"replicas":3.0}}', kind=DEPLOYMENT, before=before)
+    assert new.spec.replicas == 3
+    said = refused(STRATEGIC, b'{"spec":{"replicas":3.5}}', kind=DEPLOYMENT).message
+    assert said.endswith("cannot convert float64 to int32")
+    assert "cannot unmarshal number 3.0" in refused(MERGE, b'{"spec":{"replicas":3.0}}', kind=DEPLOYMENT).message
