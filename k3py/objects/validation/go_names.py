@@ -18,7 +18,10 @@ _SPELLED: Final = {
     "chapAuthSession": "SessionCHAPAuth", "csi": "CSI", "fc": "FC", "gcePersistentDisk": "GCEPersistentDisk",
     "awsElasticBlockStore": "AWSElasticBlockStore", "iqn": "IQN", "iscsi": "ISCSI",
     "iscsiInterface": "ISCSIInterface", "nfs": "NFS", "pdName": "PDName", "rbd": "RBD", "storageos": "StorageOS",
-    "wwids": "WWIDs", "seLinuxOptions": "SELinuxOptions", "diskURI": "DataDiskURI", "fsType": "FSType",
+    "wwids": "WWIDs", "seLinuxOptions": "SELinuxOptions",
+    "setHostnameAsFQDN": "SetHostnameAsFQDN", "os": "OS", "hostPID": "HostPID", "hostIPC": "HostIPC",
+    "fsGroup": "FSGroup", "fsGroupChangePolicy": "FSGroupChangePolicy", "seLinuxChangePolicy": "SELinuxChangePolicy",
+    "diskURI": "DataDiskURI", "fsType": "FSType",
 }  # fmt: skip
 
 

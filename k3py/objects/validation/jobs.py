@@ -8,6 +8,7 @@ from k3py.model.generated import batch_v1, core_v1
 from k3py.objects.defaults.jobs import CONTROLLER_UID, JOB_NAME, LEGACY_CONTROLLER_UID, LEGACY_JOB_NAME
 from k3py.objects.fields import Errors
 from k3py.objects.validation.go_names import go_names
+from k3py.objects.validation.go_templates import template_names
 from k3py.objects.validation.job_policies import failure_policy, replacement_policy, success_policy
 from k3py.objects.validation.scheduling import label_selector
 from k3py.objects.validation.templates import compiled, labels_match, name_warnings, pod_template, warnings_of
@@ -46,7 +47,7 @@ def job_update(new: batch_v1.Job, old: batch_v1.Job, wrong: Errors) -> None:
     _completions_update(new.spec, old.spec, wrong)
     wrong.immutable("spec.selector", new.spec.selector, old.spec.selector)
     if not _same_template(new, old):
-        wrong.invalid("spec.template", new.spec.template, "field is immutable")
+        wrong.invalid("spec.template", template_names(new.spec.template), "field is immutable")
     wrong.immutable("spec.completionMode", new.spec.completion_mode, old.spec.completion_mode)
     for path, after, before in (
         ("podFailurePolicy", new.spec.pod_failure_policy, old.spec.pod_failure_policy),
