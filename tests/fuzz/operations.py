@@ -67,6 +67,8 @@ EXPLAINED_500: Final = re.compile(
     r"|cannot merge lists without merge key for type struct$|merging lists cannot yet be specified in the patch$"
     r"|map: map\[.*\] does not contain declared merge key: |The order in patch list:"
     r"|This pod has more than one PodDisruptionBudget, which the eviction subresource does not support\.$"
+    # Bindings whose target is none.
+    r"|^\[?target\.(kind|name): "
     r"|failed to allocate requested HealthCheck NodePort "
     r'|strconv\.ParseUint: parsing ".*": (value out of range|invalid syntax)$',
     re.DOTALL,
