@@ -174,7 +174,6 @@ spec:
 def test_helm_installs_upgrades_rolls_back_and_uninstalls(
     shared_cluster: Cluster, namespace: str, tmp_path: Path, release: str
 ) -> None:
-    """Server-side apply is not there yet, and Helm 4 has to be told."""
     binary = CLIENTS / release / "helm"
     chart = tmp_path / "web"
     for name, text in CHART.items():
@@ -185,18 +184,16 @@ def test_helm_installs_upgrades_rolls_back_and_uninstalls(
     def helm(*arguments: str, code: int | None = 0) -> Said:
         return shared_cluster.run([str(binary), "-n", namespace, *arguments], code=code, seconds=40, extra=homes)
 
-    client_side = ["--server-side=false"] if helm("version", "--short").startswith("v4") else []
-
     def greeting() -> str:
         path = f"/api/v1/namespaces/{namespace}/configmaps/web"
         return str((shared_cluster.get(path) or {}).get("data", {}).get("greeting"))
 
-    helm("install", "web", str(chart), *client_side, "--wait", "--timeout", "30s")
+    helm("install", "web", str(chart), "--wait", "--timeout", "30s")
     assert greeting() == "hello"
     assert len(shared_cluster.pods(namespace)) == 1
-    helm("upgrade", "web", str(chart), *client_side, "--set", "greeting=bye,replicas=2", "--wait", "--timeout", "30s")
+    helm("upgrade", "web", str(chart), "--set", "greeting=bye,replicas=2", "--wait", "--timeout", "30s")
     assert greeting() == "bye"
-    helm("rollback", "web", "1", *client_side)
+    helm("rollback", "web", "1", "--wait", "--timeout", "30s")
     assert greeting() == "hello"
     assert [line.split()[0] for line in helm("history", "web").splitlines()[1:]] == ["1", "2", "3"]
     helm("uninstall", "web", "--wait")
