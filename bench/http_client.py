@@ -66,8 +66,14 @@ class Connection:
 
     @property
     def body(self) -> bytes:
-        """The answer's body, chunked or not as it came."""
-        return bytes(self._buffer[self._start :])
+        """The answer's body."""
+        if self._end >= 0:
+            return bytes(self._buffer[self._start :])
+        pieces, at = [], self._start
+        while size := int(self._buffer[at : (line := self._buffer.index(b"\r\n", at))], 16):
+            pieces.append(self._buffer[line + 2 : line + 2 + size])
+            at = line + 2 + size + 2
+        return b"".join(pieces)
 
     def send(self, request: bytes) -> None:
         self._buffer.clear()
