@@ -32,7 +32,7 @@ def api_namespace(api_server: LoneServer, source: random.Random) -> str:
 @pytest.fixture
 def api_shell(api_server: LoneServer, api_namespace: str, tmp_path: Path, release: str) -> Shell:
     """A shell in that namespace, with the programs of ``release``, which the test is parametrised by."""
-    assert (CLIENTS / release / "kubectl").exists(), "run tools/clients.py"
+    assert (CLIENTS / release / "kubectl").exists(), f"run tools/clients.py {release.partition('.')[2]}"
     return Shell.make(api_server, tmp_path / "home", api_namespace, release)
 
 
