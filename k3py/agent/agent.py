@@ -78,25 +78,11 @@ class Agent:
         self._events = EventRecorder(client, clock, settings.node_name)
         self._configs = WatchedConfigs(client, clock, source, places.objects, lambda uids: self.pods.refresh(uids))
         network = self._network = network or HostNetworkOnly()
-        tools = Tools(
-            records=Records(places.pods),
-            runtime=runtime,
-            network=network,
-            events=self._events,
-            node=self.node,
-            clock=clock,
-            places=places,
-            settings=settings,
-        )
+        records = Records(places.pods)
+        tools = Tools(records, runtime, network, self._events, self.node, clock, places, settings)
+        puller = Puller(images, self._configs, self._events, clock, settings.parallel_pulls)
         reporter = PodReporter(client, settings.node_name)
-        shared = Shared(
-            tools=tools,
-            puller=Puller(images, self._configs, self._events, clock, settings.parallel_pulls),
-            configs=self._configs,
-            reporter=reporter,
-            handlers=Handlers(runtime, network),
-            source=source,
-        )
+        shared = Shared(tools, puller, self._configs, reporter, Handlers(runtime, network), source)
         self.pods = PodLoop(shared, client, reporter, source, self._part_failed)
         self._sampler = Sampler(lambda: list(self.pods.workers.values()), runtime, clock)
         self._streams = PodStreams(self.pods, runtime, places, clock, self._sampler.usage, self._node_address)

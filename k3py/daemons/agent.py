@@ -5,6 +5,7 @@ import logging
 import os
 import random
 import socket
+from functools import partial
 from typing import Final
 
 from k3py.agent.agent import Agent
@@ -61,9 +62,7 @@ class Node:
             Untrusted, BadToken, Problem: the server cannot be trusted, or refuses this node.
             NotSupported: a program of the host is missing.
         """
-        server = self._settings.server
-        if not server.startswith("https://"):
-            raise BadSetting(f"cannot use server {server!r}: give the URL of a server, https://host:6443")
+        server = self._server()
         # Status comes first: 'k3py down' has to find an agent that still waits for its server.
         self._status.write(node=self._name)
         # Below are Secrets, as the pods' volumes and environment need them; some pods ask for files that all may read.
@@ -75,12 +74,7 @@ class Node:
         credentials = await self._join(folder, server)
         context = credentials.context()
         client = self._client = HttpClient([server], context)
-        network = VpcNetwork(
-            VpcClient(self._paths.vpc_socket),
-            self._paths.agent_state / "network",
-            self._clock,
-            lambda first, most: Backoff(self._source, first, most),
-        )
+        network = self._network()
         agent = self._agent = Agent(
             client=client,
             runtime=runtime,
@@ -110,6 +104,16 @@ class Node:
         self._tasks.start(keep_fresh(credentials.certificate_pem, renew, self._clock, backoff), "certificate renewal")
         notify("READY=1", os.environ)
         log.info("node %s serves %s", self._name, server)
+
+    def _server(self) -> str:
+        server = self._settings.server
+        if not server.startswith("https://"):
+            raise BadSetting(f"cannot use server {server!r}: give the URL of a server, https://host:6443")
+        return server
+
+    def _network(self) -> VpcNetwork:
+        backoff = partial(Backoff, self._source)
+        return VpcNetwork(VpcClient(self._paths.vpc_socket), self._paths.agent_state / "network", self._clock, backoff)
 
     async def _join(self, folder: NodeCredentials, server: str) -> Credentials:
         """This node's credentials; waits for a server that is away, gives up on one that refuses."""

@@ -181,9 +181,21 @@ def update(
     admission.update(kind, new, old, subresource, user)
     if kind.keep_generation and rules.generation_moves(new, old):
         meta.generation = old_meta.generation + 1
+    _check_update(kind, rules, new, old, subresource, admission)
+    meta.resource_version = old_meta.resource_version
+    if is_finished(new):
+        return Removal(new, last=current.raw)
+    keep_times(new, old)
+    warnings = rules.warnings_of_change(new, old) if subresource == "" else ()
+    return Replacement(new, warnings, unchanged=new == old)
+
+
+def _check_update(kind: Kind, rules: Rules, new: Any, old: Any, subresource: str, admission: Admission) -> None:
+    """Refuse a change, with everything that is wrong with it; what is right is given what only the cluster has."""
     wrong = Errors()
-    check_meta(meta, kind.namespaced, rules.name, wrong)
-    check_meta_update(meta, old_meta, not subresource and (kind.group, kind.name) in _META_TWICE, wrong)
+    check_meta(new.metadata, kind.namespaced, rules.name, wrong)
+    meta_twice = not subresource and (kind.group, kind.name) in _META_TWICE
+    check_meta_update(new.metadata, old.metadata, meta_twice, wrong)
     if subresource == "status":
         rules.check_status(new, old, wrong)
     elif subresource == APPROVAL:
@@ -196,13 +208,7 @@ def update(
         (rules.check_update if part is None else part.check)(new, old, wrong)
         if not wrong:
             admission.allocate(new, old, wrong)
-    _refuse(kind, current.name, wrong)
-    meta.resource_version = old_meta.resource_version
-    if is_finished(new):
-        return Removal(new, last=current.raw)
-    keep_times(new, old)
-    warnings = rules.warnings_of_change(new, old) if subresource == "" else ()
-    return Replacement(new, warnings, unchanged=new == old)
+    _refuse(kind, old.metadata.name, wrong)
 
 
 def _same_object(kind: Kind, meta: ObjectMeta, old: ObjectMeta, author: Author) -> None:
