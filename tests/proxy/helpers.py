@@ -5,10 +5,19 @@ import contextlib
 import random
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
 from k3py.base.clock import SystemClock
-from k3py.model.streams import Logs, StreamHandler
+from k3py.model.streams import (
+    Channel,
+    Logs,
+    MessageStream,
+    StreamHandler,
+    StreamRequest,
+    status_message,
+    success_status,
+)
 from k3py.pki.ca import CertificateAuthority
 from k3py.pki.contexts import client_context
 from k3py.pki.csr import key_pem, new_key
@@ -118,3 +127,18 @@ async def cluster(handler: StreamHandler) -> AsyncIterator[tuple[Server, Node, C
         await server.kill()
         # TLS transports say goodbye in a later turn of the loop.
         await asyncio.sleep(0.01)
+
+
+def run(story: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(story, DEADLINE_SECONDS + 5))
+
+
+async def echo(request: StreamRequest, stream: MessageStream) -> None:
+    """Sends back on STDOUT what comes on STDIN, then says that all went well."""
+    while (message := await stream.read()) is not None:
+        await stream.write(bytes((Channel.STDOUT,)) + message[1:])
+    await stream.write(status_message(success_status()))
+
+
+async def silent(request: StreamRequest, stream: MessageStream) -> None:
+    await asyncio.Event().wait()

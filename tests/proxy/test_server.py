@@ -2,15 +2,12 @@
 
 import asyncio
 import random
-import ssl
-import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import uvloop
 
-from k3py.base.clock import SystemClock
 from k3py.model.errors import BadRequest, NotFound, TooManyRequests
 from k3py.model.streams import (
     MESSAGE_BYTES_MAX,
@@ -21,22 +18,16 @@ from k3py.model.streams import (
     StreamRequest,
     StreamReset,
     decode_status,
-    encode_request,
     messages,
     split,
-    status_message,
-    success_status,
 )
 from k3py.pki.contexts import client_context
 from k3py.pki.identity import ADMIN, node_identity
-from k3py.proxy.client import HANDLERS_MAX, TunnelClient
-from k3py.proxy.connection import OUTPUT_BYTES_MAX, Connection, TunnelStream
-from k3py.proxy.dial import ANSWER_BYTES_MAX, dial
-from k3py.proxy.frames import Frame, Hello, TunnelError, Type, encode_frame, encode_hello
-from k3py.proxy.keepalive import DEADLINE_SECONDS as SILENCE_SECONDS
-from k3py.proxy.tunnel import STREAMS_MAX, WINDOW_BYTES, End
-from tests.pki.helpers import StoppedClock, authority, server_tls
-from tests.proxy.helpers import DEADLINE_SECONDS, Node, cluster, node_tls, request
+from k3py.proxy.client import HANDLERS_MAX
+from k3py.proxy.dial import dial
+from k3py.proxy.frames import Hello, TunnelError, encode_hello
+from k3py.proxy.tunnel import STREAMS_MAX, WINDOW_BYTES
+from tests.proxy.helpers import DEADLINE_SECONDS, Node, cluster, echo, node_tls, request, run, silent
 
 POLICIES = {"asyncio": asyncio.DefaultEventLoopPolicy, "uvloop": uvloop.EventLoopPolicy}
 
@@ -49,10 +40,6 @@ def loop_policy(request: pytest.FixtureRequest) -> Iterator[None]:
     asyncio.set_event_loop_policy(None)
 
 
-def run(story: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(story, DEADLINE_SECONDS + 5))
-
-
 async def all_of(stream: MessageStream) -> list[bytes]:
     seen = []
     while (message := await stream.read()) is not None:
@@ -63,17 +50,6 @@ async def all_of(stream: MessageStream) -> list[bytes]:
 async def write_for_ever(stream: MessageStream) -> None:
     while True:
         await stream.write(b"\0x")
-
-
-async def echo(request: StreamRequest, stream: MessageStream) -> None:
-    """Sends back on STDOUT what comes on STDIN, then says that all went well."""
-    while (message := await stream.read()) is not None:
-        await stream.write(bytes((Channel.STDOUT,)) + message[1:])
-    await stream.write(status_message(success_status()))
-
-
-async def silent(request: StreamRequest, stream: MessageStream) -> None:
-    await asyncio.Event().wait()
 
 
 def test_a_command_and_its_answer() -> None:
@@ -332,221 +308,3 @@ def test_a_deleted_node_is_cut_off_at_once() -> None:
             server.hub.cut("n1", "twice does no harm")
 
     run(story())
-
-
-class Wire:
-    """A raw connection to nowhere."""
-
-    def __init__(self) -> None:
-        self.on_data: Any = None
-        self.on_close: Any = None
-        self.written = bytearray()
-        self.aborted = False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    async def drain(self) -> None:
-        return
-
-    @property
-    def buffered(self) -> int:
-        return len(self.written)
-
-    def close(self) -> None:
-        self.aborted = True
-
-    abort = close
-
-
-class HandClock(SystemClock):
-    time = 0.0
-
-    def monotonic(self) -> float:
-        return self.time
-
-
-def on_wire(wire: Wire, clock: HandClock, lost: list[str]) -> Connection:
-    def accept(request: StreamRequest, stream: TunnelStream) -> None:
-        raise AssertionError
-
-    connection = Connection(
-        wire,
-        End.NODE,
-        clock,
-        on_ready=lambda _: None,
-        on_lost=lambda _, reason: lost.append(reason),
-        on_accept=accept,
-    )
-    connection.start()
-    return connection
-
-
-def test_a_peer_that_asks_and_never_reads_is_cut_off_at_the_bound() -> None:
-    async def story() -> None:
-        wire, lost = Wire(), []
-        on_wire(wire, HandClock(), lost)
-        wire.on_data(encode_hello(Hello(1, 1, WINDOW_BYTES, 1)))
-        pings = encode_frame(Frame(Type.PING, 0, bytes(8))) * 20_000
-        while not lost:
-            wire.on_data(pings)
-        assert lost == ["the other end does not read what it asked for"]
-        assert wire.aborted
-        assert len(wire.written) < OUTPUT_BYTES_MAX + 100
-
-    run(story())
-
-
-def test_a_silent_peer_is_asked_and_then_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def story() -> None:
-        wire, clock, lost = Wire(), HandClock(), []
-
-        async def sleep(seconds: float) -> None:
-            clock.time += seconds
-
-        connection = on_wire(wire, clock, lost)
-        monkeypatch.setattr(asyncio, "sleep", sleep)
-        await connection.watch()
-        assert lost == [f"nothing was heard for {SILENCE_SECONDS:.0f} s"]
-        assert clock.time == SILENCE_SECONDS
-        assert wire.written.count(encode_frame(Frame(Type.PING, 0, bytes(8)))[:5]) == 2
-
-    run(story())
-
-
-class SlowWire(Wire):
-    """A socket that takes nothing until ``flowing`` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flowing = asyncio.Event()
-
-    async def drain(self) -> None:
-        await self.flowing.wait()
-
-
-def test_while_the_socket_is_full_writers_wait_and_then_take_turns() -> None:
-    async def story() -> None:
-        wire, clock = SlowWire(), HandClock()
-        connection = Connection(wire, End.HUB, clock, on_ready=lambda _: None, on_lost=lambda _, reason: None)
-        connection.start()
-        wire.on_data(encode_hello(Hello(1, 1, WINDOW_BYTES, 100)))
-        streams = [connection.open(request()) for _ in range(50)]
-        wire.written.clear()
-        writes = [asyncio.create_task(stream.write(b"\0" * MESSAGE_BYTES_MAX)) for stream in streams]
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert not wire.written
-        wire.flowing.set()
-        await asyncio.gather(*writes)
-        assert len(wire.written) == 50 * (MESSAGE_BYTES_MAX + 9)
-        order = [
-            int.from_bytes(wire.written[at + 1 : at + 5]) for at in range(0, len(wire.written), MESSAGE_BYTES_MAX + 9)
-        ]
-        assert order == sorted(order)
-
-    run(story())
-
-
-def test_handlers_that_do_not_end_are_bounded() -> None:
-    release = asyncio.Event()
-
-    async def stubborn(request: StreamRequest, stream: MessageStream) -> None:
-        while not release.is_set():
-            try:
-                await release.wait()
-            except asyncio.CancelledError:
-                continue
-
-    async def story() -> None:
-        wire = Wire()
-
-        async def dialed(server: str, context: ssl.SSLContext) -> Wire:
-            return wire
-
-        tls = ssl.create_default_context()
-        client = TunnelClient("https://s:1", tls, stubborn, SystemClock(), random.Random(1), dial=dialed)
-        running = asyncio.create_task(client.run())
-        while wire.on_data is None:
-            await asyncio.sleep(0)
-        wire.on_data(encode_hello(Hello(1, 1, WINDOW_BYTES, 1)))
-        for number in range(1, HANDLERS_MAX + 1):
-            wire.on_data(encode_frame(Frame(Type.OPEN, number, encode_request(request()))))
-            await asyncio.sleep(0)  # it starts, and from now on ignores that its stream is gone
-            wire.on_data(encode_frame(Frame(Type.RESET, number)))
-        assert b"still works on" not in wire.written
-        wire.on_data(encode_frame(Frame(Type.OPEN, HANDLERS_MAX + 1, encode_request(request()))))
-        assert b"still works on" in wire.written
-        release.set()
-        running.cancel()
-        await asyncio.wait([running])
-
-    run(story())
-
-
-@pytest.mark.parametrize("server", ["http://s:1", "s:1", "https://", "https://s:99999999", "https://[::1"])
-def test_what_is_no_address_of_a_server(server: str) -> None:
-    with pytest.raises(TunnelError, match="must be https"):
-        run(no_dial(server))
-
-
-async def no_dial(server: str) -> None:
-    await dial(server, ssl.create_default_context())
-
-
-@pytest.mark.parametrize(
-    ("answer", "words"),
-    [
-        (b"HTTP/1.1 404 Not Found\r\n\r\n", "404"),
-        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n", "websocket"),
-        (b"\0\1\2\r\n\r\n", "refused"),
-        (b"x" * (ANSWER_BYTES_MAX + 1), "no end"),
-        (b"", "without an answer"),
-    ],
-)
-def test_strange_answers_to_the_request_for_a_tunnel(answer: bytes, words: str) -> None:
-    async def story() -> None:
-
-        ca = authority(StoppedClock(time.time()))
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(answer)
-            writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_tls(ca))
-        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        with pytest.raises(TunnelError, match=words):
-            await dial(url, client_context(ca.certificate_pem))
-        server.close()
-        await server.wait_closed()
-
-    run(story())
-
-
-def test_attempts_are_spaced_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-
-    class Enough(Exception):
-        pass
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-        if len(waits) == 12:
-            raise Enough
-
-    async def refused(server: str, context: ssl.SSLContext) -> Any:
-        raise ConnectionRefusedError("nobody listens")
-
-    async def story() -> None:
-        client = TunnelClient(
-            "https://s:1", ssl.create_default_context(), echo, HandClock(), random.Random(1), dial=refused
-        )
-        monkeypatch.setattr(asyncio, "sleep", sleep)
-        with pytest.raises(Enough):
-            await client.run()
-
-    run(story())
-    assert waits[0] <= 0.2
-    assert 2.5 <= max(waits) <= 5.0
-    assert all(w >= 0.1 for w in waits)
