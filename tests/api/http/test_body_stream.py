@@ -11,7 +11,7 @@ from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Request, Response
 from k3py.model.errors import BadRequest
 from tests.api.http.fakes import Client, World, settle
-from tests.api.http.test_connection import story
+from tests.api.http.stories import story
 
 
 def streamed(handler: Callable[[Request], Any]) -> World:

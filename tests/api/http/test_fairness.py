@@ -12,7 +12,7 @@ from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Answer, BodyWriter, RawConnection, Request, Response, StreamResponse, Upgrade
 from k3py.api.http.parts import Parts, Steps
 from tests.api.http.fakes import World, settle
-from tests.api.http.test_connection import GET, OK, dechunked, nothing, story
+from tests.api.http.stories import GET, OK, dechunked, nothing, story
 
 PIECE = b"x" * 100_000
 GZIP = GET[:-2] + b"Accept-Encoding: gzip\r\n\r\n"

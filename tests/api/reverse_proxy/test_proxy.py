@@ -1,75 +1,19 @@
 """Requests through the proxy, to a backend that is a script: what it hears, and what the client gets."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable
 
-import orjson
 import pytest
 
 from k3py.api.bridge import PodConnection
 from k3py.api.http.body_stream import BodyStream
-from k3py.api.http.messages import RawConnection, Request, Response, StreamResponse, Upgrade
+from k3py.api.http.messages import Request, Response, StreamResponse
 from k3py.api.reverse_proxy.exchange import HEAD_BYTES_MAX, send
 from k3py.model.errors import Unavailable
-from k3py.model.streams import Channel, NodeStats, PortForward, StreamRequest, messages, status_message, success_status
-from k3py.model.usage import ContainerUsage, NodeUsage, PodUsage, encode_usage
-from tests.api.test_metrics import usage
-from tests.api.test_pods import Nodes, Stream
-from tests.api.world import NODE, PODS, Recorder, World, pod, run
-
-POD = f"{PODS}/web/proxy"
-SERVICES = "/api/v1/namespaces/default/services"
-MERGE = {"content-type": "application/merge-patch+json"}
-
-
-def said(text: str | bytes) -> list[bytes]:
-    data = text.encode() if isinstance(text, str) else text
-    return [*messages(Channel.STDOUT, data), status_message(success_status())]
-
-
-def ok(body: str = "hello", *fields: str, content_type: str = "text/plain") -> str:
-    head = [f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}", *fields]
-    return "\r\n".join((*head, "", body))
-
-
-class Backend(Nodes):
-    """Says ``text`` to every connection, whatever it hears; ``streams`` are the connections."""
-
-    def __init__(self, text: str | bytes = "", *says: bytes) -> None:
-        self.streams: list[Stream] = []
-        super().__init__(lambda request: self._stream(request, [*(says or said(text))]))
-
-    def _stream(self, request: StreamRequest, says: list[bytes]) -> Stream:
-        if isinstance(request, NodeStats):
-            container = ContainerUsage(name="c", started_at=5.0, usage=usage(2_000_000_000, 100))
-            pods = [PodUsage(namespace="default", name="web", uid="u", containers=[container])]
-            told = NodeUsage(usage=usage(3_000_000_000, 200), booted_at=1.0, pods=pods)
-            return Stream(*messages(Channel.STDOUT, encode_usage(told)), status_message(success_status()))
-        self.streams.append(Stream(*says))
-        return self.streams[-1]
-
-    def heard(self) -> tuple[str, dict[str, str], bytes]:
-        """The request's first line, its fields and its body."""
-        data = b"".join(each[1:] for each in self.streams[-1].heard if each[0] == Channel.STDIN)
-        head, _, body = data.partition(b"\r\n\r\n")
-        line, *fields = head.decode().split("\r\n")
-        return line, dict(each.split(": ", 1) for each in fields), body
-
-
-async def ready_pod(world: World, name: str = "web", node: str = "n1") -> dict[str, Any]:
-    _, made = await world.json("POST", PODS, pod(name, node))
-    status = {"status": {"phase": "Running", "podIP": "10.42.0.5", "podIPs": [{"ip": "10.42.0.5"}]}}
-    await world.json("PATCH", f"{PODS}/{name}/status", status, headers=MERGE)
-    result: dict[str, Any] = made
-    return result
-
-
-async def read(answer: object) -> tuple[int, bytes, StreamResponse]:
-    assert isinstance(answer, StreamResponse), answer
-    writer = Recorder()
-    await answer.run(writer)
-    return answer.status, writer.data, answer
+from k3py.model.streams import Channel, PortForward, status_message, success_status
+from tests.api.reverse_proxy.backend import POD, SERVICES, Backend, ok, read, ready_pod, said
+from tests.api.test_pods import Stream
+from tests.api.world import NODE, PODS, World, pod, run
 
 
 def test_a_request_reaches_the_pod_and_its_answer_the_client() -> None:
@@ -352,106 +296,3 @@ def test_who_may_not_is_refused() -> None:
             assert status == 403, body
 
     run(story, Backend(ok()))
-
-
-class Raw:
-    """The client's connection after 101."""
-
-    def __init__(self) -> None:
-        self.on_data: Callable[[bytes], None] | None = None
-        self.on_close: Callable[[], None] | None = None
-        self.on_stop: Callable[[], None] | None = None
-        self.sent, self.closed, self.paused = b"", False, False
-        self.tasks: list[asyncio.Task[None]] = []
-
-    def write(self, data: bytes) -> None:
-        self.sent += data
-
-    async def drain(self) -> None:
-        await asyncio.sleep(0)
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
-
-    def start(self, work: Any, name: str) -> asyncio.Task[None]:
-        self.tasks.append(asyncio.create_task(work, name=name))
-        return self.tasks[-1]
-
-    def close(self) -> None:
-        self.closed = True
-
-    abort = close
-    buffered = 0
-
-
-def test_an_upgrade_is_passed_through_both_ways() -> None:
-    switched = (
-        "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: k\r\n\r\nearly"
-    )
-    backend = Backend("", *messages(Channel.STDOUT, switched.encode()), *messages(Channel.STDOUT, b" and late"))
-
-    async def story(world: World) -> None:
-        await ready_pod(world)
-        headers = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-key": "k"}
-        answer = await world.ask("GET", f"{POD}", headers=headers)
-        assert isinstance(answer, Upgrade)
-        assert answer.headers == [("Upgrade", "websocket"), ("Sec-WebSocket-Accept", "k")]
-        assert backend.heard()[0] == "GET / HTTP/1.1"
-        assert backend.heard()[1]["upgrade"] == "websocket"
-        raw = Raw()
-        taken: RawConnection = raw
-        answer.take_over(taken)
-        assert raw.on_data is not None
-        raw.on_data(b"from the client")
-        await asyncio.gather(*raw.tasks)
-        assert raw.sent == b"early and late"
-        assert raw.closed
-        assert backend.streams[0].heard[-1] == bytes((Channel.STDIN,)) + b"from the client"
-        assert backend.streams[0].reset_reason is not None
-
-    run(story, backend)
-
-
-def test_an_upgrade_that_is_refused_is_an_answer() -> None:
-    async def story(world: World) -> None:
-        await ready_pod(world)
-        headers = {"connection": "Upgrade", "upgrade": "websocket"}
-        assert (await read(await world.ask("GET", f"{POD}/x", headers=headers)))[:2] == (426, b"no")
-
-    run(story, Backend("HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno"))
-
-
-def test_a_nodes_kubelet_tells_statistics() -> None:
-    backend = Backend(ok())
-
-    async def story(world: World) -> None:
-        await world.json("POST", "/api/v1/nodes", {"metadata": {"name": "n1"}})
-        node = "/api/v1/nodes/n1/proxy"
-        _, summary = await world.json("GET", f"{node}/stats/summary")
-        assert summary["node"]["cpu"]["usageNanoCores"] == 3_000_000_000
-        assert summary["pods"][0]["podRef"] == {"name": "web", "namespace": "default", "uid": "u"}
-        assert summary["pods"][0]["containers"][0]["memory"]["workingSetBytes"] == 102400
-        metrics = await world.ask("GET", "/api/v1/nodes/https:n1:10250/proxy/metrics/resource")
-        assert isinstance(metrics, Response)
-        assert b'container_memory_working_set_bytes{container="c",namespace="default",pod="web"} 102400' in metrics.body
-        for path, method, status in [("healthz", "GET", 200), ("other", "GET", 404), ("healthz", "POST", 405)]:
-            answer = await world.ask(method, f"{node}/{path}")
-            assert isinstance(answer, Response)
-            assert answer.status == status, path
-        assert (await read(await world.ask("GET", "/api/v1/nodes/n1:9100/proxy/metrics")))[0] == 200
-        assert backend.asked[-1][1] == PortForward(namespace="", pod="", uid="", port=9100, own_address=True)
-
-    run(story, backend)
-
-
-def test_a_kubelet_that_is_away_is_503() -> None:
-    async def story(world: World) -> None:
-        await world.json("POST", "/api/v1/nodes", {"metadata": {"name": "n1"}})
-        answer = await world.ask("GET", "/api/v1/nodes/n1/proxy/stats/summary")
-        assert isinstance(answer, Response)
-        assert (answer.status, orjson.loads(answer.body)["reason"]) == (503, "ServiceUnavailable")
-
-    run(story)
