@@ -5,15 +5,15 @@ Kubernetes API Concepts, "Retrieving large results sets in chunks". The token ha
 """
 
 import base64
-import binascii
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from k3py.model.errors import BadRequest, Expired
+from k3py.objects.json_syntax import syntax_error
 from k3py.store.records import Record
 
 _VERSION = "meta.k8s.io/v1"
@@ -72,12 +72,12 @@ def parse_token(text: str) -> Token:
         BadRequest: it is not one of ours.
     """
     try:
-        if len(text) > TOKEN_LENGTH_MAX or "=" in text:
-            raise ValueError("illegal base64 data")
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        data = _decoded(text[: TOKEN_LENGTH_MAX + 1])
         token = msgspec.json.decode(data, type=Token)
-    except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
-        raise _invalid(f"continue key is not valid: {error}") from error
+    except msgspec.MsgspecError as error:
+        raise _invalid(f"continue key is not valid: {syntax_error(data) or error}") from None
+    except ValueError as error:
+        raise _invalid(f"continue key is not valid: {error}") from None
     if token.v != _VERSION:
         raise _invalid(f"continue key is not valid: server does not recognize this encoded version {token.v}")
     if token.rv == 0:
@@ -87,6 +87,21 @@ def parse_token(text: str) -> Token:
     if any(part in ("", ".", "..") for part in token.start.removeprefix("/").split("/")):  # no key of the list
         raise _invalid(f"continue key is not valid: {token.start}")
     return token
+
+
+def _decoded(text: str) -> bytes:
+    """base64url without padding (RFC 4648, section 5); of more than a token may have, nothing.
+
+    Raises:
+        ValueError: it is none, in the words of Go's decoder.
+    """
+    odd = next((place for place, each in enumerate(text) if each not in _BASE64), len(text) - 1)
+    if len(text) > TOKEN_LENGTH_MAX or (text and text[odd] not in _BASE64) or len(text) % 4 == 1:
+        raise ValueError(f"illegal base64 data at input byte {odd}")
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_")
+
+
+_BASE64: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 def _invalid(why: str) -> BadRequest:

@@ -4,6 +4,7 @@ Grammar and messages are those of the Kubernetes API (apimachinery ``pkg/labels`
 along with them, can be had from here too.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -226,7 +227,9 @@ class _Parser:
         if kind is not _Token.IDENTIFIER:
             raise ValueError(f"found '{literal}', expected: identifier")
         key = literal
-        _check([f'<nil>: Invalid value: "{key}": {"; ".join(said)}' for said in [names.qualified_name(key)] if said])
+        _check(
+            [f"<nil>: Invalid value: {_quoted(key)}: {'; '.join(said)}" for said in [names.qualified_name(key)] if said]
+        )
         if absent:
             return Requirement(key, Operator.DOES_NOT_EXIST)
         if self._look()[0] is _Token.END or self._look()[1] == ",":
@@ -258,20 +261,28 @@ class _Parser:
             return frozenset()
         if kind is not _Token.IDENTIFIER and literal != ",":
             raise ValueError(f"found '{literal}', expected: ',', ')' or identifier")
+        values = self._listed()
+        self._take()
+        return values
+
+    def _listed(self) -> frozenset[str]:
+        """What stands before the closing parenthesis: between commas that follow each other is an empty value."""
         values: set[str] = set()
-        expect_value = True
         while True:
             kind, literal = self._take()
-            if kind is _Token.IDENTIFIER and expect_value:
+            following = self._look()[1]
+            if kind is _Token.IDENTIFIER:
                 values.add(literal)
-            elif literal in (",", ")"):
-                if expect_value:
-                    values.add("")
-                if literal == ")":
-                    return frozenset(values)
-            else:
-                raise ValueError(f"found '{literal}', expected: ',' or ')'")
-            expect_value = literal == "," and kind is _Token.SYMBOL
+                if following not in (",", ")"):
+                    raise ValueError(f"found '{following}', expected: ',' or ')'")
+            elif literal != ",":
+                raise ValueError(f"found '{literal}', expected: ',', or identifier")
+            elif not values or following in (",", ")"):
+                values.add("")
+                if following == ",":
+                    self._take()
+            if following == ")":
+                return frozenset(values)
 
 
 def _check_values(key: str, operator: Operator, values: frozenset[str]) -> None:
@@ -280,15 +291,19 @@ def _check_values(key: str, operator: Operator, values: frozenset[str]) -> None:
         raise ValueError("values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty")
     if operator in (Operator.GREATER_THAN, Operator.LESS_THAN) and not _INTEGER.fullmatch(ordered[0]):
         raise ValueError(
-            f"values[0]: Invalid value: \"{ordered[0]}\": for 'Gt', 'Lt' operators, the value must be an integer"
+            f"values[0]: Invalid value: {_quoted(ordered[0])}: for 'Gt', 'Lt' operators, the value must be an integer"
         )
     _check(
         [
-            f'values[{index}][{key}]: Invalid value: "{value}": {"; ".join(said)}'
+            f"values[{index}][{key}]: Invalid value: {_quoted(value)}: {'; '.join(said)}"
             for index, value in enumerate(ordered)
             if (said := names.label_value(value))
         ]
     )
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _check(wrong: Sequence[str]) -> None:

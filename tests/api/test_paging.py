@@ -72,6 +72,10 @@ def _token(text: str) -> str:
         ),
         (_token('{"v":"meta.k8s.io/v1","rv":1}'), "encoded start key empty (version meta.k8s.io/v1)"),
         (_token('{"v":"meta.k8s.io/v1","rv":1,"start":"../secrets/a"}'), "../secrets/a"),
+        ("abc", "invalid character 'i' looking for beginning of value"),
+        ("a.c", "illegal base64 data at input byte 1"),
+        ("abcd=", "illegal base64 data at input byte 4"),
+        ("abcde", "illegal base64 data at input byte 4"),
         ("A" * (paging.TOKEN_LENGTH_MAX + 1), ""),
     ],
 )

@@ -32,6 +32,8 @@ REFUSED = [
     ("app in web", "unable to parse requirement: found 'web' expected: '('"),
     ("!", "unable to parse requirement: found '', expected: identifier"),
     ("app in (we b)", "unable to parse requirement: found 'b', expected: ',' or ')'"),
+    ("app in (a, ", "unable to parse requirement: found '', expected: ',', or identifier"),
+    ("app in (a,,)", "unable to parse requirement: found ')', expected: ',', or identifier"),
     ("=a", "found '=', expected: !, identifier, or 'end of string'"),
     ("app ~ b", "unable to parse requirement: found '~', expected: in, notin, =, ==, !=, gt, lt"),
     ("app=" + "a" * 64,
@@ -47,6 +49,17 @@ def test_what_is_no_selector_is_refused_in_kubernetes_words(text, message):
     with pytest.raises(BadRequest) as caught:
         selectors.parse_labels(text)
     assert caught.value.message == message
+
+
+def test_values_are_shown_quoted():
+    with pytest.raises(BadRequest, match=r'Invalid value: "\\"w\\"": a valid label'):
+        selectors.parse_labels('app="w"')
+
+
+def test_commas_that_follow_each_other_leave_an_empty_value():
+    for text in ("app in (,)", "app in (a,)", "app in (,a)", "app in (a,,b)", "app in (a,,,b)"):
+        assert "" in selectors.parse_labels(text).requirements[0].values
+    assert selectors.parse_labels("app in (a,b)").requirements[0].values == {"a", "b"}
 
 
 def test_too_many_requirements_are_refused_at_the_bound():

@@ -171,6 +171,7 @@ def same_but_for_managed_times(old: Plain, new: Plain) -> bool:
 def _check(target: Target, patch: Plain) -> None:
     version, kind = (said if isinstance(said := patch.get(name), str) else "" for name in ("apiVersion", "kind"))
     if (version, kind) != (target.api_version, target.kind):
+        version, kind = (version, kind) if version.count("/") <= 1 else ("", "")
         group, _, rest = version.rpartition("/")
         raise BadRequest(f"invalid object type: {group}/{rest}, Kind={kind}")
     metadata = patch.get("metadata")

@@ -181,6 +181,10 @@ def test_whole_numbers_are_whole_in_a_strategic_patch():
     before = {"metadata": {"name": "x"}, "spec": {"replicas": 1}}
     new, _ = patched(STRATEGIC, b'{"spec":{"replicas":3.0}}', kind=DEPLOYMENT, before=before)
     assert new.spec.replicas == 3
-    said = refused(STRATEGIC, b'{"spec":{"replicas":3.5}}', kind=DEPLOYMENT).message
-    assert said.endswith("cannot convert float64 to int32")
-    assert "cannot unmarshal number 3.0" in refused(MERGE, b'{"spec":{"replicas":3.0}}', kind=DEPLOYMENT).message
+    for type_, number, why in (
+        (STRATEGIC, "3.5", "cannot convert float64 to int32"),
+        (MERGE, "3.0", "cannot unmarshal number 3.0 into Go struct field DeploymentSpec.spec.replicas of type int32"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            patched(type_, b'{"spec":{"replicas":%b}}' % number.encode(), kind=DEPLOYMENT, before=before)
+        assert caught.value.message.endswith(why)
