@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()
 encode = _encoder.encode
+# Sorted map keys, as Go writes them, so that equal objects have equal bytes.
+encode_sorted = msgspec.json.Encoder(order="deterministic").encode
 
 
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
@@ -69,6 +71,8 @@ def fields_of(kind: type[Wire]) -> dict[str, Any]:
 def _cleaned(kind: Any, value: Any, path: str, unknown: list[str] | None) -> Any:
     """``value`` without nulls and, when ``unknown`` is a list, without fields that ``kind`` does not have."""
     kind = _without_none(kind)
+    if kind is msgspec.Raw:
+        return msgspec.Raw(encode_sorted(value))
     if isinstance(value, dict):
         if isinstance(kind, type) and issubclass(kind, Wire):
             return _cleaned_struct(kind, value, path, unknown)

@@ -6,9 +6,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Final, get_args
 
-import msgspec
-
-from k3py.model.codec import fields_of
+from k3py.model.codec import encode_sorted, fields_of
 from k3py.model.errors import RequestTooLarge
 from k3py.model.generated import autoscaling_v2, batch_v1, core_v1, discovery_v1, rbac_v1
 from k3py.model.registry import Kind
@@ -18,9 +16,7 @@ from k3py.store.records import Encoded
 # As much as Kubernetes' store takes (etcd's request limit); a larger object would slow every list and watch.
 OBJECT_BYTES_MAX: Final = 3 << 19
 
-# Sorted map keys, as Go writes them, so that equal objects have equal bytes.
-_encoder = msgspec.json.Encoder(order="deterministic")
-encode = _encoder.encode
+encode = encode_sorted
 
 
 # Lists that are written even when they are empty, which then read null: so Kubernetes gives them back from its store.
@@ -52,7 +48,7 @@ def encode_bounded(obj: Wire) -> bytes:
     Raises:
         RequestTooLarge: it has more than ``OBJECT_BYTES_MAX`` bytes.
     """
-    raw = _encoder.encode(obj)
+    raw = encode(obj)
     for member in _ALWAYS_WRITTEN.get(type(obj), ()):
         raw = raw.replace(member + b"[]", member + b"null")
     if len(raw) > OBJECT_BYTES_MAX:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from k3py.model import codec
 from k3py.model.generated.meta_v1 import ManagedFieldsEntry, ObjectMeta
 from k3py.model.registry import Kind
 from k3py.objects.apply import target_of, updated
@@ -36,7 +37,7 @@ def own_creation(kind: Kind, new: Any, author: Author) -> None:
     """Give a new object, as the user wants it and with defaults, its managed fields."""
     entries = author.entries
     if entries is None:
-        entries = updated(target_of(kind), None, msgspec.to_builtins(new), manager=author.manager, now=author.now)
+        entries = updated(target_of(kind), None, _plain(new), manager=author.manager, now=author.now)
     new.metadata.managed_fields = typed_entries(entries)
 
 
@@ -45,21 +46,27 @@ def own_update(kind: Kind, live: bytes, new: Any, subresource: str, author: Auth
     entries = author.entries
     if entries is None:
         before = msgspec.json.decode(live)
-        after = msgspec.to_builtins(new)
+        after = _plain(new)
         # A list that is written as null while it is empty is the same list still.
         after.update({member: None for member, value in before.items() if value is None and after.get(member) == []})
         entries = updated(target_of(kind, subresource), before, after, manager=author.manager, now=author.now)
     return typed_entries(entries)
 
 
+def _plain(obj: Any) -> dict[str, Any]:
+    # Raw field sets have no plain form but through JSON; most objects that are sent have none.
+    plain: dict[str, Any] = codec.to_plain(obj) if obj.metadata.managed_fields else msgspec.to_builtins(obj)
+    return plain
+
+
 def typed_entries(entries: Entries) -> list[ManagedFieldsEntry]:
-    """Entries as Structs."""
-    return msgspec.convert(entries, list[ManagedFieldsEntry])
+    """Entries as Structs. Their field sets stay JSON: who reads objects by the thousand has no use for them."""
+    return [codec.convert(ManagedFieldsEntry, entry)[0] for entry in entries]
 
 
 def plain_entries(entries: Sequence[ManagedFieldsEntry]) -> list[dict[str, Any]]:
     """Entries as plain values."""
-    plain: list[dict[str, Any]] = msgspec.to_builtins(entries)
+    plain: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(entries))
     return plain
 
 

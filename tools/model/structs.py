@@ -18,7 +18,7 @@ SPECIAL_TYPES = {
     _PACKAGE + "apis/meta/v1.Time": "str",
     _PACKAGE + "apis/meta/v1.MicroTime": "str",
     _PACKAGE + "apis/meta/v1.Duration": "str",
-    _PACKAGE + "apis/meta/v1.FieldsV1": "dict[str, Any]",
+    _PACKAGE + "apis/meta/v1.FieldsV1": "Raw",
     _PACKAGE + "runtime.RawExtension": "Any",
     _PACKAGE + "util/intstr.IntOrString": "IntOrString",
 }
@@ -26,7 +26,7 @@ SPECIAL_TYPES = {
 _SPECIAL_ZERO = {
     "Quantity": ("Quantity", "field(default_factory=zero_quantity)"),
     "str": ("str | None", "field(default_factory=null)"),
-    "dict[str, Any]": ("dict[str, Any] | None", "None"),
+    "Raw": ("Raw", "Raw()"),
     "Any": ("Any", "None"),
     "IntOrString": ("IntOrString", "field(default_factory=zero_int)"),
 }
@@ -128,6 +128,8 @@ class Writer:
     def _declaration(self, each: GoField) -> tuple[str, str]:
         """Python type and default of a field."""
         python, keep = self._python(each.type), "omitempty" not in each.options
+        if python == "Raw | None":
+            return _SPECIAL_ZERO["Raw"]  # a Raw of no bytes is absent: msgspec reads no choice between one and nothing
         if each.type.startswith("*"):
             return python, "field(default_factory=null)" if keep else "None"
         if each.type in _BASIC:
@@ -179,7 +181,7 @@ class Writer:
             f'"""Generated from Kubernetes {version} by tools/generate_model.py; do not edit."""',
             "",
             "from typing import Any" if re.search(r"\bAny\b", everything) else "",
-            "from msgspec import field",
+            "from msgspec import " + ("Raw, field" if re.search(r"\bRaw\b", everything) else "field"),
             f"from k3py.model.generated import {imports}" if imports else "",
             f"from k3py.model.struct import {', '.join(helpers)}",
         ]

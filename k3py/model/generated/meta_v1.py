@@ -1,7 +1,6 @@
 """Generated from Kubernetes 1.36 by tools/generate_model.py; do not edit."""
 
-from typing import Any
-from msgspec import field
+from msgspec import Raw, field
 
 from k3py.model.struct import Int32, Int64, Wire, empty_string, null
 
@@ -25,7 +24,7 @@ class ManagedFieldsEntry(Wire):
     api_version: str = ""
     time: str | None = None
     fields_type: str = ""
-    fields_v1: dict[str, Any] | None = None
+    fields_v1: Raw = Raw()
     subresource: str = ""
 
 
