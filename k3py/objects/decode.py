@@ -82,9 +82,22 @@ def decode_options(kind: type[T], data: bytes, media_type: str) -> T:
     """
     if not data.strip():
         return kind()
-    value: Any = None
+    value = _options_value(data, media_type)
+    try:
+        if value.get("kind") not in (None, "", kind.__name__):
+            raise ValueError("decoded object cannot be converted to " + kind.__name__)
+        rest = {key: each for key, each in value.items() if key not in ("kind", "apiVersion")}
+        return codec.convert(kind, rest, lenient=True)[0]
+    except (ValueError, RecursionError) as error:
+        found = mismatch(kind, value)
+        raise BadRequest(found.as_json() if found is not None else str(error)) from None
+
+
+def _options_value(data: bytes, media_type: str) -> dict[str, Any]:
+    prefix = _NO_VERSION
     try:
         if media_type == PROTOBUF:
+            prefix = ""
             value = protobuf.decode(data)
         elif media_type in ("", JSON):
             check_amount(data)
@@ -96,15 +109,11 @@ def decode_options(kind: type[T], data: bytes, media_type: str) -> T:
         value = {} if value is None else value
         if not isinstance(value, dict):
             raise ValueError(f"json: cannot unmarshal {json_kind(value)} into Go value of type {_TYPE_META}")
-        if value.get("kind") not in (None, "", kind.__name__):
-            raise ValueError("decoded object cannot be converted to " + kind.__name__)
-        rest = {key: each for key, each in value.items() if key not in ("kind", "apiVersion")}
-        return codec.convert(kind, rest, lenient=True)[0]
+        return value
     except yaml.YAMLError as error:
         raise BadRequest(explained(error)) from None
     except (ValueError, RecursionError) as error:
-        found = mismatch(kind, value) if isinstance(value, dict) else None
-        raise BadRequest(found.as_json() if found is not None else str(error)) from None
+        raise BadRequest(f"{prefix}{error}") from None
 
 
 def typed(kind: Kind, value: Any, validation: FieldValidation = FieldValidation.IGNORE) -> tuple[Any, list[str]]:

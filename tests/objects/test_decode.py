@@ -194,9 +194,15 @@ def test_options_may_be_absent_and_carry_unknown_fields():
     assert decode_options(DeleteOptions, b"", "") == DeleteOptions()
     read = decode_options(DeleteOptions, b'{"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":5,"x":1}', "")
     assert read.grace_period_seconds == 5
-    for data in (b"[]", b"{", b'{"gracePeriodSeconds":"x"}'):
-        with pytest.raises(BadRequest):
+    for data, said in (
+        (b"[]", "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct"),
+        (b"{", "couldn't get version/kind; json parse error: unexpected end of JSON input"),
+        (b'{"gracePeriodSeconds":"x"}', "json: cannot unmarshal string into Go struct field DeleteOptions.grace"),
+        (b'{"kind":"Pod"}', "decoded object cannot be converted to DeleteOptions"),
+    ):
+        with pytest.raises(BadRequest) as refused:
             decode_options(DeleteOptions, data, "")
+        assert refused.value.message.startswith(said)
 
 
 JSON_VALUES = st.recursive(
