@@ -28,8 +28,11 @@ def wire(**exceptions: str) -> Callable[[str], str]:
     return rename
 
 
-class Wire(msgspec.Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True, rename=wire()):
-    """Base of every Kubernetes type. Unknown fields are refused; callers that may be lenient strip them first."""
+class Wire(msgspec.Struct, omit_defaults=True, kw_only=True, forbid_unknown_fields=True, rename=wire(), gc=False):
+    """Base of every Kubernetes type. Unknown fields are refused; callers that may be lenient strip them first.
+
+    Objects are trees as JSON is, so the garbage collector need not look for cycles through them.
+    """
 
 
 def null() -> None:
