@@ -1,7 +1,8 @@
 """A server with very many pods: its memory, and how long it takes to start again.
 
 ``python bench/many.py [--pods 50000]`` prints JSON. The store is SlateDB in a folder on tmpfs; the server has one core.
-The floor of the same run is the same server without any pod.
+The floor of the same run is the same server without any pod. Once the API and the store alone, as kube-apiserver is
+alone, and once with scheduler and controllers, which keep decoded pods.
 """
 
 import argparse
@@ -17,16 +18,16 @@ MEMORY_MB_MAX = 300
 START_SECONDS_MAX = 3
 
 
-def measure(options: argparse.Namespace) -> list[Row]:
-    load = f"{options.pods} pods"
+def measure(options: argparse.Namespace, *, api_only: bool) -> list[Row]:
+    load = f"{options.pods} pods, " + ("API and store alone" if api_only else "with scheduler and controllers")
     with folder_in(Path("/dev/shm")) as folder:
         store, root = folder / "store", folder / "root"
         root.mkdir()
-        with one_server(store, SERVER_CORE, root=root) as server:
+        with one_server(store, SERVER_CORE, api_only, root) as server:
             empty = memory_mb(server.pid, "Pss")
             Bench(server, options, "tmpfs").fill(options.pods)
             grown = memory_mb(server.pid, "Pss")
-        with one_server(store, SERVER_CORE, root=root) as server:
+        with one_server(store, SERVER_CORE, api_only, root) as server:
             counted = server.target.call("GET", f"/api/v1/namespaces/{NAMESPACE}/pods?limit=1")
             there = 1 + counted["metadata"]["remainingItemCount"]
             if there != options.pods:
@@ -49,7 +50,7 @@ def main() -> None:
     cores = os.sched_getaffinity(0)
     if len(cores) > 1:
         os.sched_setaffinity(0, cores - {SERVER_CORE})
-    rows = measure(options)
+    rows = measure(options, api_only=True) + measure(options, api_only=False)
     print(
         json.dumps(
             {"benchmark": "many", "host": facts, "rows": rows, "load_average_after": os.getloadavg()[0]}, indent=1
