@@ -195,7 +195,7 @@ def test_options_may_be_absent_and_carry_unknown_fields():
     read = decode_options(DeleteOptions, b'{"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":5,"x":1}', "")
     assert read.grace_period_seconds == 5
     for data, said in (
-        (b"[]", "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type struct"),
+        (b"[]", "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type"),
         (b"{", "couldn't get version/kind; json parse error: unexpected end of JSON input"),
         (b'{"gracePeriodSeconds":"x"}', "json: cannot unmarshal string into Go struct field DeleteOptions.grace"),
         (b'{"kind":"Pod"}', "decoded object cannot be converted to DeleteOptions"),
