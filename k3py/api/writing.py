@@ -24,6 +24,7 @@ from k3py.objects.deletion import warnings
 from k3py.objects.identity import check_namespace
 from k3py.objects.options import APPLY_PATCH, WriteOptions, Written, patch_type
 from k3py.objects.patch.reading import read_patch
+from k3py.objects.scale import SCALE
 from k3py.objects.service import Objects
 
 
@@ -144,5 +145,4 @@ class Writer:
         return answer(request, kind, written.raw, self._now, status, warning_headers(said))
 
 
-SCALE = Kind(autoscaling_v1.Scale, "scales", stored=False)
 BINDING = Kind(core_v1.Binding, "bindings", stored=False)

@@ -179,7 +179,7 @@ def update(
     if subresource:
         rules.stamp(new, old, author.now)
     admission.update(kind, new, old, subresource, user)
-    if kind.keep_generation and rules.generation_moves(new, old):
+    if kind.keep_generation and subresource != "status" and rules.generation_moves(new, old):
         meta.generation = old_meta.generation + 1
     _check_update(kind, rules, new, old, subresource, admission)
     meta.resource_version = old_meta.resource_version

@@ -1,7 +1,7 @@
 """The ``scale`` subresource: a Deployment or ReplicaSet seen as a number of replicas (autoscaling/v1 Scale)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from k3py.model import codec
 from k3py.model.errors import BadRequest, Cause, conflict, invalid, not_found
@@ -14,9 +14,10 @@ from k3py.objects.encoding import encode
 from k3py.objects.identity import check_name, check_namespace, other_uid
 from k3py.objects.managing import Author, plain_entries
 from k3py.objects.options import Patch, WriteOptions, Written
-from k3py.objects.patch import apply_plain
-from k3py.objects.patch.errors import unusable
+from k3py.objects.patch.result import patched_object
 from k3py.store.records import Record
+
+SCALE: Final = Kind(autoscaling_v1.Scale, "scales", stored=False)
 
 
 def of_object(kind: Kind, obj: Any) -> autoscaling_v1.Scale:
@@ -74,8 +75,9 @@ def decide(
     wanted: autoscaling_v1.Scale | Patch | Plain,
     options: WriteOptions,
     author: Author,
-) -> tuple[Any, Author]:
-    """What the object becomes by a Scale that is put, a patch of its Scale, or an apply to it; and who owns what then.
+) -> tuple[Any, Author, list[str]]:
+    """What the object becomes by a Scale that is put, a patch of its Scale, or an apply to it; who owns what then; and
+    warnings for the user.
 
     Raises:
         BadRequest, Conflict, Conflicts, Invalid, NotFound.
@@ -92,28 +94,25 @@ def decide(
     target, manager, now = scale_target(), author.manager, author.now
     if isinstance(wanted, Mapping):
         result = applied(target, before, wanted, manager=options.field_manager, force=options.force, now=now)
-        scale, owned = _typed(wanted, result.object), result.managed_fields
+        scale, owned, said = _applied(result.object), result.managed_fields, list[str]()
     else:
-        scale = _patched(before, wanted) if isinstance(wanted, Patch) else wanted
+        scale, said = _patched(before, wanted, options) if isinstance(wanted, Patch) else (wanted, [])
         owned = updated(target, before, codec.to_plain(scale), manager=manager, now=now)
     author = Author(manager, now, to_main(entries, owned, kind.api_version))
-    return scaled(kind, current, scale), author
+    return scaled(kind, current, scale), author, said
 
 
-def _patched(before: dict[str, Any], patch: Patch) -> autoscaling_v1.Scale:
+def _patched(before: dict[str, Any], patch: Patch, options: WriteOptions) -> tuple[autoscaling_v1.Scale, list[str]]:
     """The Scale after a patch; only a version that the patch itself names has to be the stored one."""
     metadata = {name: value for name, value in before["metadata"].items() if name != "resourceVersion"}
-    after = apply_plain({**before, "metadata": metadata}, patch, autoscaling_v1.Scale.__doc__ or "")
-    return _typed(patch, after)
+    return patched_object(SCALE, {**before, "metadata": metadata}, patch, options.field_validation)
 
 
-def _typed(patch: Patch | Plain, after: Any) -> autoscaling_v1.Scale:
+def _applied(merged: Any) -> autoscaling_v1.Scale:
     try:
-        return codec.convert(autoscaling_v1.Scale, after, lenient=True)[0]
+        return codec.convert(autoscaling_v1.Scale, merged, lenient=True)[0]
     except ValueError as error:
-        if not isinstance(patch, Patch):
-            raise BadRequest(f"failed to convert the applied object: {error}") from None
-        raise unusable(patch, {}, after, str(error)) from None
+        raise BadRequest(f"failed to convert the applied object: {error}") from None
 
 
 def answer(kind: Kind, written: Written) -> Written:

@@ -71,9 +71,9 @@ class Scales:
         current = await self._objects.current(kind, namespace, name)
         author = self._objects.author(options, user)
         try:
-            new, owned = scale.decide(kind, current, wanted, options, author)
+            new, owned, said = scale.decide(kind, current, wanted, options, author)
         except Problem:
             await self._objects.settled()
             raise
-        written = await self._objects.replace(kind, current, new, options, user, "scale", author=owned)
+        written = await self._objects.replace(kind, current, new, options, user, "scale", said, owned)
         return scale.answer(kind, written)

@@ -5,7 +5,7 @@ import pytest
 
 from k3py.model import errors
 from k3py.model.generated import autoscaling_v1
-from k3py.objects.options import Patch, PatchType
+from k3py.objects.options import FieldValidation, Patch, PatchType, WriteOptions
 from tests.objects.world import ADMIN, WRITE, Plain, kind_of, run
 
 SPEC = {
@@ -54,5 +54,39 @@ def test_what_cannot_be_scaled():
         for body in ({"spec": {"replicas": "many"}}, {"spec": 5}):
             with pytest.raises(errors.Invalid):
                 await objects.scales.patch(kind, "default", "d", Patch(PatchType.MERGE, body), WRITE, ADMIN)
+
+    run(story)
+
+
+def test_patches_of_a_scale_are_read_as_strictly_as_others():
+    async def story(objects):
+        kind, plain = kind_of("Deployment"), Plain(objects)
+        await plain.create("Deployment", metadata={"name": "d"}, spec=SPEC)
+
+        async def patched(body, **options):
+            patch = Patch(PatchType.MERGE, body)
+            return await objects.scales.patch(kind, "default", "d", patch, WriteOptions(**options), ADMIN)
+
+        assert (await patched({"spec": {"x": 1}}, field_validation=FieldValidation.WARN)).warnings == [
+            'unknown field "spec.x"'
+        ]
+        with pytest.raises(errors.Invalid, match=r'strict decoding error: unknown field "spec\.x"'):
+            await patched({"spec": {"x": 1}}, field_validation=FieldValidation.STRICT)
+        with pytest.raises(
+            errors.Invalid, match=r"cannot unmarshal string into Go struct field ScaleSpec\.spec"
+        ):
+            await patched({"spec": {"replicas": "2"}})
+
+    run(story)
+
+
+def test_a_status_does_not_make_a_generation():
+    async def story(objects):
+        plain = Plain(objects)
+        made = await plain.create("Deployment", metadata={"name": "d"}, spec=SPEC)
+        made["metadata"]["annotations"] = {"a": "b"}
+        told = await plain.update("Deployment", made, subresource="status")
+        assert told["metadata"]["annotations"] == {"a": "b"}
+        assert told["metadata"]["generation"] == made["metadata"]["generation"]
 
     run(story)

@@ -10,7 +10,7 @@ from k3py.objects.patch.json_patch import json_patch
 from k3py.objects.patch.merge_patch import merge_patch
 from k3py.objects.patch.strategic import strategic_merge
 
-__all__ = ["apply_patch", "apply_plain", "json_patch", "merge_patch", "strategic_merge"]
+__all__ = ["apply_patch", "json_patch", "merge_patch", "strategic_merge"]
 
 
 def apply_patch(before: dict[str, Any], patch: Patch, kind: Kind) -> dict[str, Any]:
@@ -18,15 +18,6 @@ def apply_patch(before: dict[str, Any], patch: Patch, kind: Kind) -> dict[str, A
 
     Raises:
         BadRequest, Invalid, PatchFailed: it cannot be applied.
-    """
-    return apply_plain(before, patch, kind.definition)
-
-
-def apply_plain(before: dict[str, Any], patch: Patch, definition: str) -> dict[str, Any]:
-    """As ``apply_patch``, for an object of any definition of the OpenAPI document.
-
-    Raises:
-        As ``apply_patch``.
     """
     after: Any
     if patch.type is PatchType.JSON:
@@ -39,7 +30,7 @@ def apply_plain(before: dict[str, Any], patch: Patch, definition: str) -> dict[s
     elif patch.type is PatchType.MERGE:
         after = merge_patch(before, patch.body)
     else:
-        after = strategic_merge(before, patch.body, definition)
+        after = strategic_merge(before, patch.body, kind.definition)
     if not isinstance(after, dict):
         raise BadRequest("the patch does not leave an object")
     return after
