@@ -39,7 +39,7 @@ from k3py.objects.apply import (
 from k3py.objects.kinds.table import rules_of
 from k3py.objects.normalise import normalise
 from k3py.objects.options import Patch, PatchType
-from k3py.objects.patch import apply_plain
+from k3py.objects.patch import apply_patch
 from k3py.objects.yaml_values import load_yaml
 from tests.golden.recording import load_cases
 
@@ -218,7 +218,7 @@ class Replay:
         new = alive(theirs)
         given = body
         if media in PATCHES:
-            given = apply_plain(self.live or {}, Patch(PATCHES[media], body), self.kind.definition)
+            given = apply_patch(self.live or {}, Patch(PATCHES[media], body), self.kind)
         new["metadata"].pop("managedFields", None)
         if "managedFields" in given.get("metadata", {}):
             new["metadata"]["managedFields"] = given["metadata"]["managedFields"]
@@ -240,7 +240,7 @@ class Replay:
                 found = applied(scale_target(), before, body, manager=manager, force=force, now=NOW)
                 after, fields = found.object, found.managed_fields
             else:
-                after = apply_plain(before, Patch(PATCHES[media], body), "")
+                after = apply_patch(before, Patch(PATCHES[media], body), scale.SCALE)
                 fields = updated(scale_target(), before, after, manager=manager, now=NOW)
         except Problem as problem:
             self.score.note(place, _refusal(problem.code, problem.status()), _refusal(answer["status"], answer["body"]))
