@@ -122,6 +122,7 @@ class Connection(asyncio.Protocol):
         self._enter(Phase.CLOSING, NEVER)
         self._shared.connections.discard(self)
         self._reader.close()
+        self._intake.end()
         if self._on_lost is not None:
             self._on_lost()
         if self._shared.on_empty is not None and not self._shared.connections:

@@ -39,11 +39,19 @@ class Intake:
         if not self._is_full():
             self.go_on()
 
+    def end(self) -> None:
+        """The connection is gone. Nothing here holds on to it, or its buffers would wait for the garbage collector."""
+        self._is_full = _always
+
     def go_on(self) -> None:
         """Read again."""
         if self._paused and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
+
+
+def _always() -> bool:
+    return True
 
 
 class Flow:
