@@ -61,7 +61,19 @@ def _plain(obj: Any) -> dict[str, Any]:
 
 def typed_entries(entries: Entries) -> list[ManagedFieldsEntry]:
     """Entries as Structs. Their field sets stay JSON: who reads objects by the thousand has no use for them."""
-    return [codec.convert(ManagedFieldsEntry, entry)[0] for entry in entries]
+    raw = msgspec.Raw
+    return [
+        ManagedFieldsEntry(
+            manager=entry.get("manager") or "",
+            operation=entry.get("operation") or "",
+            api_version=entry.get("apiVersion") or "",
+            time=entry.get("time"),
+            fields_type=entry.get("fieldsType") or "",
+            fields_v1=raw(codec.encode_sorted(entry.get("fieldsV1") or {})),
+            subresource=entry.get("subresource") or "",
+        )
+        for entry in entries
+    ]
 
 
 def plain_entries(entries: Sequence[ManagedFieldsEntry]) -> list[dict[str, Any]]:
