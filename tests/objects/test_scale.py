@@ -72,9 +72,7 @@ def test_patches_of_a_scale_are_read_as_strictly_as_others():
         ]
         with pytest.raises(errors.Invalid, match=r'strict decoding error: unknown field "spec\.x"'):
             await patched({"spec": {"x": 1}}, field_validation=FieldValidation.STRICT)
-        with pytest.raises(
-            errors.Invalid, match=r"cannot unmarshal string into Go struct field ScaleSpec\.spec"
-        ):
+        with pytest.raises(errors.Invalid, match=r"cannot unmarshal string into Go struct field ScaleSpec\.spec"):
             await patched({"spec": {"replicas": "2"}})
 
     run(story)
