@@ -151,9 +151,9 @@ def _mounts() -> Iterator[str]:
 
 
 def _cgroups() -> Iterator[str]:
+    # os.walk passes over folders that vanish while it looks, as those of other clusters' pods do.
     for tree in cgroups.detect().trees:
-        for folder in tree.glob("**/*k3py-*"):
-            yield from (each for each, _, _ in os.walk(folder))
+        yield from (folder for folder, _, _ in os.walk(tree) if "k3py-" in folder)
 
 
 def _links() -> list[str]:
