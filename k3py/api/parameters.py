@@ -19,10 +19,6 @@ def first(query: Query, name: str) -> str:
     return values[0] if values else ""
 
 
-# Callers elsewhere know it by this name.
-last = first
-
-
 def integer(query: Query, name: str) -> int | None:
     """The parameter as a number; None when it is not given.
 

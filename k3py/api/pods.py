@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from k3py.api.bridge import PodConnection, bridge, copy_log, first_message
 from k3py.api.http.messages import BodyWriter, Request, Response, StreamResponse, Upgrade
 from k3py.api.log_options import check_log_options, logs_request
-from k3py.api.parameters import Query, is_true, last
+from k3py.api.parameters import Query, first, is_true
 from k3py.api.routing import Target
 from k3py.api.streams.port_forward import Duplex, upgrade_port_forward
 from k3py.api.streams.remote_command import RemoteCommand, RemoteCommandOptions, upgrade_remote_command
@@ -78,12 +78,12 @@ class PodStreams:
         query = request.query
         check_log_options(query, target.name)
         pod = self._pod(target)
-        container = pick_container(pod, last(query, "container"))
+        container = pick_container(pod, first(query, "container"))
         asked = logs_request(pod, container, query)
         if not pod.spec.node_name:
             return Response(200, b"", "text/plain")
         stream = await self._open(pod, asked)
-        first = await first_message(stream)
+        head = await first_message(stream)
         # A client that left meanwhile never takes what it asked for.
         loop = asyncio.get_running_loop()
         abandoned = loop.call_later(TAKEN_SECONDS_MAX, stream.reset, "the client is gone")
@@ -92,7 +92,7 @@ class PodStreams:
             abandoned.cancel()
             writer.on_stop = lambda: stream.reset("the server stops")
             try:
-                await copy_log(stream, first, writer)
+                await copy_log(stream, head, writer)
             finally:
                 stream.reset("the client is gone")
 
@@ -105,7 +105,7 @@ class PodStreams:
         command = tuple(query.get("command", ()))
         if not command:
             raise BadRequest("you must specify at least one command for the container")
-        container = pick_container(pod, last(query, "container"))
+        container = pick_container(pod, first(query, "container"))
         asked = Exec(
             namespace=pod.metadata.namespace,
             pod=pod.metadata.name,
@@ -126,7 +126,7 @@ class PodStreams:
             namespace=pod.metadata.namespace,
             pod=pod.metadata.name,
             uid=pod.metadata.uid,
-            container=pick_container(pod, last(request.query, "container")),
+            container=pick_container(pod, first(request.query, "container")),
             stdin=options.stdin,
             stdout=options.stdout,
             stderr=options.stderr,
@@ -166,7 +166,7 @@ class PodStreams:
 
 
 def _flag(query: Query, name: str) -> bool:
-    return is_true(last(query, name))
+    return is_true(first(query, name))
 
 
 def _command_options(query: Query) -> RemoteCommandOptions:

@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from k3py.api.authorization import Attributes, Authorizer
 from k3py.api.review_checks import AccessReview, check_access_review
 from k3py.base.clock import rfc3339
+from k3py.model import codec
 from k3py.model.errors import BadRequest
 from k3py.model.generated import authentication_v1, authorization_v1, meta_v1
 from k3py.model.registry import Kind
@@ -70,7 +69,7 @@ def own_review(kind: Kind, review: Any, manager: str, now: float) -> None:
 
     ``now`` in seconds since 1970.
     """
-    asked = {key: value for key, value in msgspec.to_builtins(review).items() if key != "status"}
+    asked = {key: value for key, value in codec.to_plain(review).items() if key != "status"}
     review.metadata.managed_fields = typed_entries(updated(target_of(kind), None, asked, manager=manager, now=now))
 
 

@@ -7,7 +7,11 @@ is what time it is, and this port says so.
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from functools import lru_cache
+from typing import Final, Protocol
+
+# Stamps are mostly of now: what is written in the same second has the same.
+CACHE_ENTRIES: Final = 8
 
 
 class Clock(Protocol):
@@ -51,7 +55,12 @@ class LoopClock:
 
 def rfc3339(seconds: float) -> str:
     """Seconds since 1970 as Kubernetes writes a ``Time``: ``2026-11-22T15:45:10Z`` (RFC 3339, whole seconds, UTC)."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _written(int(seconds))
+
+
+@lru_cache(CACHE_ENTRIES)
+def _written(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def rfc3339_micro(seconds: float) -> str:

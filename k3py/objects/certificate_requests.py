@@ -4,16 +4,12 @@ Source: Kubernetes ``pkg/registry/certificates/certificates/strategy.go`` and th
 CertificateSubjectRestriction.
 """
 
-from typing import Final
-
 from k3py.base.clock import rfc3339
 from k3py.model.errors import forbidden
 from k3py.model.generated import certificates_v1
 from k3py.model.registry import Kind
 from k3py.model.user import MASTERS, User
 from k3py.objects.validation.certificates import CLIENT_SIGNER, organizations
-
-APPROVAL: Final = "approval"
 
 Request = certificates_v1.CertificateSigningRequest
 

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from k3py.base.clock import rfc3339
@@ -18,9 +17,7 @@ from k3py.model.errors import (
 from k3py.model.generated.meta_v1 import ObjectMeta
 from k3py.model.registry import Kind
 from k3py.model.user import User
-from k3py.objects import certificate_requests
 from k3py.objects.admission import Admission
-from k3py.objects.certificate_requests import APPROVAL
 from k3py.objects.fields import Errors
 from k3py.objects.identity import check_name, other_uid, place
 from k3py.objects.kinds.table import rules_of
@@ -31,28 +28,10 @@ from k3py.objects.options import Patch, WriteOptions
 from k3py.objects.patch.result import patched_object
 from k3py.objects.problems import Unexplained
 from k3py.objects.rules import Rules
-from k3py.objects.validation import certificates
-from k3py.objects.validation.core import namespace_finalize
 from k3py.objects.views import shown
 from k3py.store.records import Record
 
 _VERSION: Final = "metadata.resourceVersion"
-# Kinds whose checks of an update look at all of the metadata, not only at what may not change.
-_META_TWICE: Final = frozenset(
-    (group, name)
-    for group, kinds in (
-        ("", "ConfigMap Namespace Node PersistentVolume PersistentVolumeClaim Pod ReplicationController"),
-        ("", "Secret Service ServiceAccount"),
-        ("apps", "DaemonSet ReplicaSet StatefulSet"),
-        ("batch", "Job"),
-        ("certificates.k8s.io", "CertificateSigningRequest"),
-        ("discovery.k8s.io", "EndpointSlice"),
-        ("networking.k8s.io", "Ingress NetworkPolicy"),
-        ("rbac.authorization.k8s.io", "Role RoleBinding ClusterRole ClusterRoleBinding"),
-        ("storage.k8s.io", "StorageClass"),
-    )
-    for name in kinds.split()
-)
 # A number of 64 bits has no more (one of as many digits may still be larger: it is nobody's version).
 _VERSION_DIGITS_MAX: Final = 20
 
@@ -134,17 +113,11 @@ def _revision(version: str) -> int | None:
 def _reset_meta(meta: ObjectMeta, now: float, source: random.Random) -> None:
     """What only the server sets."""
     meta.uid = new_uid(source)
-    meta.creation_timestamp = _stamp(int(now))
+    meta.creation_timestamp = rfc3339(now)
     meta.deletion_timestamp = None
     meta.deletion_grace_period_seconds = None
     meta.self_link = ""
     meta.generation = 0
-
-
-@lru_cache(2)
-def _stamp(seconds: int) -> str:
-    """The time of writes that come in the same second."""
-    return rfc3339(seconds)
 
 
 def update(
@@ -194,20 +167,17 @@ def _check_update(kind: Kind, rules: Rules, new: Any, old: Any, subresource: str
     """Refuse a change, with everything that is wrong with it; what is right is given what only the cluster has."""
     wrong = Errors()
     check_meta(new.metadata, kind.namespaced, rules.name, wrong)
-    meta_twice = not subresource and (kind.group, kind.name) in _META_TWICE
-    check_meta_update(new.metadata, old.metadata, meta_twice, wrong)
+    check_meta_update(new.metadata, old.metadata, rules.metadata_twice and not subresource, wrong)
+    part = rules.parts.get(subresource)
     if subresource == "status":
         rules.check_status(new, old, wrong)
-    elif subresource == APPROVAL:
-        certificates.request_approval(new, old, wrong)
-    elif subresource == "finalize":
-        namespace_finalize(new, wrong)
+    elif part is not None:
+        part.check(new, old, wrong)
     else:
         rules.check(new, wrong)
-        part = rules.parts.get(subresource)
-        (rules.check_update if part is None else part.check)(new, old, wrong)
-        if not wrong:
-            admission.allocate(new, old, wrong)
+        rules.check_update(new, old, wrong)
+    if not wrong and subresource != "status":
+        admission.allocate(new, old, wrong)
     _refuse(kind, old.metadata.name, wrong)
 
 
@@ -231,24 +201,13 @@ def _keep_other_half(kind: Kind, rules: Rules, new: Any, old: Any, subresource: 
         new.spec = old.spec
         rules.prepare_status(new, old)
         return
-    if subresource == APPROVAL:
-        certificate_requests.keep_for_approval(new, old)
-        return
-    if subresource == "finalize":
-        new.status = old.status
+    part = rules.parts.get(subresource)
+    if part is not None:
+        part.prepare(new, old)
         return
     if "status" in kind.subresources:
         new.status = old.status
-    part = rules.parts.get(subresource)
-    if part is None:
-        rules.prepare_update(new, old)
-        return
-    for name in _WRITTEN_BY_THE_MAIN_RESOURCE:
-        setattr(new.metadata, name, getattr(old.metadata, name))
-    part.prepare(new, old)
-
-
-_WRITTEN_BY_THE_MAIN_RESOURCE: Final = ("labels", "annotations", "finalizers", "owner_references")
+    rules.prepare_update(new, old)
 
 
 def is_finished(obj: Any) -> bool:

@@ -32,8 +32,8 @@ class Part:
     """A subresource that writes a part of an object, as ``pods/resize`` does.
 
     Attributes:
-        prepare: (new, old): takes back everything that is not this part, beside status and metadata.
-        check: (new, old, errors): what this part may not become; said after the checks of the object.
+        prepare: (new, old): takes back everything that is not this part.
+        check: (new, old, errors): what may not be written through it.
     """
 
     prepare: Callable[[Any, Any], None]
@@ -62,7 +62,8 @@ class Rules:
         returns_deleted: a deletion answers with the object, not with a ``Status``.
         warn: what the user should hear although it is no error.
         warn_update: (new, old): the same of a change; when it is not given, ``warn`` speaks of changes too.
-        parts: subresources that write a part of the object, by name.
+        parts: subresources that write a part of the object, by name; all but ``status`` and ``scale``.
+        metadata_twice: the checks of an update look at all of the metadata once more, and say it again.
     """
 
     default: Callable[[Any], None] = nothing
@@ -83,6 +84,7 @@ class Rules:
     warn: Callable[[Any], list[str]] = no_warnings
     warn_update: Callable[[Any, Any], list[str]] | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
+    metadata_twice: bool = False
 
     def warnings_of_change(self, new: Any, old: Any) -> list[str]:
         """What the user should hear of an update of the main resource."""

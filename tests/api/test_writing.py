@@ -206,3 +206,15 @@ def test_reviews_are_answered_and_not_kept() -> None:
         assert rules["status"]["resourceRules"][0]["verbs"] == ["*"]
 
     run(story)
+
+
+def test_who_manages_a_review_is_not_for_the_asker_to_say() -> None:
+    async def story(world: World) -> None:
+        entry = {"manager": "me", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}}
+        asked = {"metadata": {"managedFields": [entry]}, "spec": {"resourceAttributes": {"verb": "get"}}}
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews?fieldManager=kubectl"
+        status, body = await world.json("POST", path, asked)
+        assert status == 201
+        assert [each["manager"] for each in body["metadata"]["managedFields"]] == ["kubectl"]
+
+    run(story)

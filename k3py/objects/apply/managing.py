@@ -6,7 +6,6 @@ a dry run asks the same and keeps nothing. Source: Kubernetes' "Server-Side Appl
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from k3py.base.clock import rfc3339
@@ -86,7 +85,7 @@ def applied(target: Target, live: Plain | None, patch: Plain, *, manager: str, f
     last = managed.get(key)
     mine = after.get(key)
     if mine is not None:
-        time = _stamp(int(now)) if obj != before else last.time if last is not None else ""
+        time = rfc3339(now) if obj != before else last.time if last is not None else ""
         _put(after, key, Owned(mine.api_version, difference(mine.tree, _NOBODYS), time), last)
     if manager == last_applied.MANAGER:
         obj = last_applied.renewed(obj, patch)
@@ -154,7 +153,7 @@ def _tracked(target: Target, live: Plain, new: Plain, managed: Managed, manager:
         key = manager_of(manager, Operation.UPDATE, target.api_version, target.subresource)
         present = after.get(key)
         tree = taken if present is None else union(taken, present.tree)
-        after[key] = Owned(target.api_version, tree, _stamp(int(now)))
+        after[key] = Owned(target.api_version, tree, rfc3339(now))
     return capped(after)
 
 
@@ -167,12 +166,6 @@ def same_but_for_managed_times(old: Plain, new: Plain) -> bool:
     if not same_but_for_times(old_entries, new_entries):
         return False
     return _bare(old, "resourceVersion") == _bare(new, "resourceVersion")
-
-
-@lru_cache(2)
-def _stamp(seconds: int) -> str:
-    """The time of writes that come in the same second."""
-    return rfc3339(seconds)
 
 
 def _check(target: Target, patch: Plain) -> None:

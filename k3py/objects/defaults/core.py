@@ -28,6 +28,11 @@ def keep_namespace_finalizers(new: core_v1.Namespace, old: core_v1.Namespace) ->
     new.spec.finalizers = old.spec.finalizers
 
 
+def keep_namespace_status(new: core_v1.Namespace, old: core_v1.Namespace) -> None:
+    """``finalize`` writes the finalizers, not how far the namespace is."""
+    new.status = old.status
+
+
 def node(obj: core_v1.Node) -> None:
     """All of a node may be used, unless it says otherwise; of its pods' ranges the single field counts."""
     spec, status = obj.spec, obj.status

@@ -113,8 +113,16 @@ def keep_status_values(new: core_v1.Pod, old: core_v1.Pod) -> None:
         condition.observed_generation = condition.observed_generation or generation
 
 
+def keep_metadata_and_status(new: core_v1.Pod, old: core_v1.Pod) -> None:
+    """What only the main resource and ``status`` write, for the other subresources."""
+    for name in ("labels", "annotations", "finalizers", "owner_references"):
+        setattr(new.metadata, name, getattr(old.metadata, name))
+    new.status = old.status
+
+
 def keep_all_but_ephemeral_containers(new: core_v1.Pod, old: core_v1.Pod) -> None:
     """The new pod is the old one with the new ephemeral containers."""
+    keep_metadata_and_status(new, old)
     found = new.spec.ephemeral_containers
     new.spec = codec.decode(core_v1.PodSpec, codec.encode(old.spec))
     new.spec.ephemeral_containers = found

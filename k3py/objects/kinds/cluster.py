@@ -8,25 +8,29 @@ from k3py.model.generated import certificates_v1, coordination_v1, node_v1, rbac
 from k3py.model.struct import Wire
 from k3py.objects import certificate_requests
 from k3py.objects.defaults import cluster as defaults
-from k3py.objects.rules import Rules
+from k3py.objects.rules import Part, Rules
 from k3py.objects.validation import certificates, leases, rbac, scheduling_classes
 
 RULES: Final[Mapping[type[Wire], Rules]] = {
-    rbac_v1.Role: Rules(check=rbac.role, name=names.path_segment, create_on_update=True),
+    rbac_v1.Role: Rules(check=rbac.role, name=names.path_segment, create_on_update=True, metadata_twice=True),
     rbac_v1.RoleBinding: Rules(
         default=defaults.binding,
         check=rbac.role_binding,
         check_update=rbac.binding_update,
         name=names.path_segment,
         create_on_update=True,
+        metadata_twice=True,
     ),
-    rbac_v1.ClusterRole: Rules(check=rbac.cluster_role, name=names.path_segment, create_on_update=True),
+    rbac_v1.ClusterRole: Rules(
+        check=rbac.cluster_role, name=names.path_segment, create_on_update=True, metadata_twice=True
+    ),
     rbac_v1.ClusterRoleBinding: Rules(
         default=defaults.binding,
         check=rbac.cluster_role_binding,
         check_update=rbac.binding_update,
         name=names.path_segment,
         create_on_update=True,
+        metadata_twice=True,
     ),
     coordination_v1.Lease: Rules(
         default=defaults.lease, check=leases.lease, create_on_update=True, unconditional_update=False
@@ -49,5 +53,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_update=certificates.request_update,
         check_status=certificates.request_status,
         name=names.path_segment,
+        parts={"approval": Part(certificate_requests.keep_for_approval, certificates.request_approval)},
+        metadata_twice=True,
     ),
 }

@@ -9,7 +9,7 @@ from k3py.model.struct import Wire
 from k3py.objects.defaults import core as core_defaults
 from k3py.objects.defaults import replication as replication_defaults
 from k3py.objects.defaults import services as service_defaults
-from k3py.objects.rules import Rules
+from k3py.objects.rules import Part, Rules
 from k3py.objects.validation import core, endpoints, events, nodes, replication, services
 
 RULES: Final[Mapping[type[Wire], Rules]] = {
@@ -20,7 +20,9 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check=core.namespace,
         check_status=core.namespace_status,
         name=names.dns_1123_label,
+        parts={"finalize": Part(core_defaults.keep_namespace_status, core.namespace_finalize)},
         returns_deleted=True,
+        metadata_twice=True,
     ),
     core_v1.Node: Rules(
         default=core_defaults.node,
@@ -32,6 +34,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=nodes.node_status,
         status_on_create=True,
         warn=nodes.node_warnings,
+        metadata_twice=True,
     ),
     core_v1.Service: Rules(
         default=service_defaults.service,
@@ -44,13 +47,15 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         create_on_update=True,
         returns_deleted=True,
         warn=services.service_warnings,
+        metadata_twice=True,
     ),
-    core_v1.ConfigMap: Rules(check_create=core.config_map, check_update=core.config_map_update),
+    core_v1.ConfigMap: Rules(check_create=core.config_map, check_update=core.config_map_update, metadata_twice=True),
     core_v1.Secret: Rules(
         default=core_defaults.secret,
         check_create=core.secret,
         check_update=core.secret_update,
         warn=core.secret_warnings,
+        metadata_twice=True,
     ),
     core_v1.ServiceAccount: Rules(
         prepare_create=core_defaults.only_names,
@@ -58,6 +63,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         returns_deleted=True,
         warn=core.service_account_warnings,
         warn_update=core.service_account_update_warnings,
+        metadata_twice=True,
     ),
     core_v1.Event: Rules(
         default=core_defaults.event, check=events.event, name=names.path_segment, create_on_update=True
@@ -76,6 +82,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=replication.replication_controller_status,
         warn=replication.replication_controller_warnings,
         warn_update=replication.replication_controller_update_warnings,
+        metadata_twice=True,
     ),
     core_v1.PodTemplate: Rules(
         default=replication_defaults.pod_template,

@@ -19,6 +19,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_update=persistent_volumes.volume_update,
         returns_deleted=True,
         warn=persistent_volumes.volume_warnings,
+        metadata_twice=True,
     ),
     core_v1.PersistentVolumeClaim: Rules(
         default=defaults.claim,
@@ -29,6 +30,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=claims.claim_status,
         returns_deleted=True,
         warn=claims.claim_warnings,
+        metadata_twice=True,
     ),
     storage_v1.StorageClass: Rules(
         default=defaults.storage_class,
@@ -36,5 +38,6 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_update=storage_classes.storage_class_update,
         returns_deleted=True,
         warn=storage_classes.storage_class_warnings,
+        metadata_twice=True,
     ),
 }

@@ -28,9 +28,9 @@ def namespace(obj: core_v1.Namespace, wrong: Errors) -> None:
         _finalizer(finalizer, "spec.finalizers", wrong)
 
 
-def namespace_finalize(obj: core_v1.Namespace, wrong: Errors) -> None:
+def namespace_finalize(new: core_v1.Namespace, old: core_v1.Namespace, wrong: Errors) -> None:
     """As ``namespace``, with the place of each."""
-    for index, finalizer in enumerate(obj.spec.finalizers):
+    for index, finalizer in enumerate(new.spec.finalizers):
         _finalizer(finalizer, f"spec.finalizers[{index}]", wrong)
 
 

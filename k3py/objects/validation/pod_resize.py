@@ -4,8 +4,10 @@ from typing import Final
 
 from k3py.model import codec
 from k3py.model.generated import core_v1
+from k3py.objects.defaults.pods import keep_metadata_and_status
 from k3py.objects.fields import Errors
 from k3py.objects.qos import qos_class
+from k3py.objects.validation.pods import pod
 
 _RESIZABLE: Final = ("cpu", "memory")
 _MIRROR: Final = "kubernetes.io/config.mirror"
@@ -13,6 +15,7 @@ _MIRROR: Final = "kubernetes.io/config.mirror"
 
 def keep_all_but_resources(new: core_v1.Pod, old: core_v1.Pod) -> None:
     """The new pod is the old one with the new resources; other containers are left for ``resize`` to refuse."""
+    keep_metadata_and_status(new, old)
     after = new.spec
     if (len(after.containers), len(after.init_containers)) != (
         len(old.spec.containers), len(old.spec.init_containers),
@@ -22,7 +25,7 @@ def keep_all_but_resources(new: core_v1.Pod, old: core_v1.Pod) -> None:
     spec.containers = _merged(after.containers, spec.containers)
     spec.init_containers = _merged(after.init_containers, spec.init_containers)
     spec.resources = after.resources
-    new.spec, new.status = spec, old.status
+    new.spec = spec
 
 
 def _merged(new: list[core_v1.Container], old: list[core_v1.Container]) -> list[core_v1.Container]:
@@ -34,12 +37,13 @@ def _merged(new: list[core_v1.Container], old: list[core_v1.Container]) -> list[
 
 
 def resize(new: core_v1.Pod, old: core_v1.Pod, wrong: Errors) -> None:
-    """What is wrong with new resources. Comes after the checks of the pod itself."""
+    """What is wrong with a pod whose resources are new."""
     unfit = _unfit(old)
     if unfit:
         wrong.causes.clear()
         wrong.forbidden("", unfit)
         return
+    pod(new, wrong)
     if old.status.qos_class != qos_class(new.spec):
         wrong.invalid("spec", new.status.qos_class, "Pod QOS Class may not change as a result of resizing")
     if not _is_supported(old):

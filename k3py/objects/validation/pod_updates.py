@@ -8,7 +8,7 @@ from k3py.objects.fields import Errors
 from k3py.objects.validation import scheduling
 from k3py.objects.validation.go_names import go_names
 from k3py.objects.validation.pod_annotations import annotation_changes, annotations
-from k3py.objects.validation.pods import SECONDS_MAX
+from k3py.objects.validation.pods import SECONDS_MAX, pod
 
 ONLY: Final = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -153,12 +153,13 @@ def _only_more(new: core_v1.NodeSelectorTerm, old: core_v1.NodeSelectorTerm) -> 
 
 
 def ephemeral_update(new: core_v1.Pod, old: core_v1.Pod, wrong: Errors) -> None:
-    """Ephemeral containers come; none goes or changes. Comes after the checks of the pod itself."""
-    changed_annotations(new, old, wrong)
+    """Ephemeral containers come; none goes or changes."""
     if "kubernetes.io/config.mirror" in old.metadata.annotations:
         wrong.causes.clear()
         wrong.forbidden("", "static pods do not support ephemeral containers")
         return
+    pod(new, wrong)
+    changed_annotations(new, old, wrong)
     by_name = {each.name: each for each in new.spec.ephemeral_containers}
     for each in old.spec.ephemeral_containers:
         after = by_name.get(each.name)

@@ -89,7 +89,7 @@ def test_the_phase_of_a_namespace_says_whether_it_is_being_deleted():
 def test_finalizers_of_a_namespace_are_told_by_place_when_it_is_finalized():
     obj = namespace("Active", finalizers=["kubernetes", "odd"])
     check(said(core.namespace, obj), ["spec.finalizers: Invalid value"])
-    check(said(core.namespace_finalize, obj), ["spec.finalizers[1]: Invalid value"])
+    check(said(core.namespace_finalize, obj, obj), ["spec.finalizers[1]: Invalid value"])
 
 
 def node(status=None, **spec):
