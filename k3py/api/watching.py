@@ -56,7 +56,7 @@ class WatchOptions:
         send_initial: begin with all that is there.
         initial_bookmark: say when that is done.
         bookmarks: say now and then how far the watch has come.
-        timeout_seconds: how long the watch lasts.
+        timeout_seconds: how long the watch lasts; 0: it is over before it tells anything.
     """
 
     selection: Selected
@@ -78,7 +78,7 @@ def watch_options(query: Query, target: Target, source: random.Random) -> WatchO
     options = list_options(query)
     check_watch(options)
     fields = selected_fields(options.fields, target.kind, target.name)
-    timeout, usual = options.timeout_seconds or 0, TIMEOUT_SECONDS_MIN * (1 + source.random())
+    usual = TIMEOUT_SECONDS_MIN * (1 + source.random())
     initial = sends_initial_events(options)
     return WatchOptions(
         Selected(options.labels, fields),
@@ -87,7 +87,7 @@ def watch_options(query: Query, target: Target, source: random.Random) -> WatchO
         send_initial=initial,
         initial_bookmark=initial and options.bookmarks,
         bookmarks=options.bookmarks,
-        timeout_seconds=min(timeout, TIMEOUT_SECONDS_MAX) if timeout > 0 else usual,
+        timeout_seconds=min(max(options.timeout_seconds or usual, 0.0), TIMEOUT_SECONDS_MAX),
     )
 
 
@@ -181,6 +181,8 @@ class _Stream:
 
     async def run(self) -> None:
         """Send until the time is over, the client is gone, or the server stops."""
+        if not self._options.timeout_seconds:
+            return
         self._writer.on_close = self._writer.on_stop = self._ended.set
         try:
             async with asyncio.timeout(self._options.timeout_seconds) as limit:

@@ -248,6 +248,18 @@ def test_a_watch_ends_after_its_timeout() -> None:
     run(story)
 
 
+@pytest.mark.parametrize("seconds", [-1, -(10**6)])
+def test_a_watch_whose_time_is_over_before_it_begins_tells_nothing(seconds: int) -> None:
+    async def story(world: World) -> None:
+        await world.json("POST", CONFIG_MAPS, config_map("a"))
+        writer, task = await world.watch(f"{CONFIG_MAPS}?watch=true&timeoutSeconds={seconds}")
+        async with asyncio.timeout(10):
+            await task
+        assert writer.data == b""
+
+    run(story)
+
+
 def test_a_server_that_stops_ends_its_watches() -> None:
     async def story(world: World) -> None:
         writer, task = await world.watch(f"{CONFIG_MAPS}?watch=true")
