@@ -323,8 +323,8 @@ class DeploymentController:
         if wanted is None or not wanted.metadata.uid:
             return []
         owned = caches.by(Set, BY_OWNER, wanted.metadata.uid)
-        orphans = caches.by(Set, BY_OWNER, orphans_of(key[0]))
-        pods = [pod for each in owned for pod in caches.by(core_v1.Pod, BY_OWNER, each.metadata.uid)]
+        orphans = caches.by(Set, BY_OWNER, orphans_of(key[0])).matching(from_struct(wanted.spec.selector).matches)
+        pods = caches.by(core_v1.Pod, BY_OWNER, *(each.metadata.uid for each in owned))
         named = caches.get(Set, key[0], set_name(wanted))
         taken = named if named is not None and controller_uid(named.metadata) != wanted.metadata.uid else None
         if taken is not None and not controller_uid(taken.metadata) and same_template(taken, wanted):

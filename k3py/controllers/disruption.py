@@ -259,9 +259,5 @@ class DisruptionController:
         if budget is None or budget.metadata.deletion_timestamp is not None:
             return []
         selector = _selector(budget)
-        pods = [
-            pod
-            for pod in caches.list(core_v1.Pod, key[0])
-            if selector is not None and selector.matches(pod.metadata.labels)
-        ]
+        pods = [] if selector is None else caches.list(core_v1.Pod, key[0]).matching(selector.matches)
         return reconcile(budget, Seen(pods, scales(key[0], caches)), turn.now)

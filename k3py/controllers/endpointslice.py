@@ -216,11 +216,25 @@ def _services_of_pod(old: core_v1.Pod | None, new: core_v1.Pod | None, caches: C
         return
     pod = new or old
     assert pod is not None
-    for service in caches.list(core_v1.Service, pod.metadata.namespace):
-        if service.spec.selector and any(
-            each is not None and from_map(service.spec.selector).matches(each.metadata.labels) for each in (old, new)
-        ):
+    labels = [each.metadata.labels for each in (old, new) if each is not None]
+    pairs = {_pair(pod.metadata.namespace, *each) for known in labels for each in known.items()}
+    for service in caches.by(core_v1.Service, BY_SELECTOR, *pairs):
+        matches = from_map(service.spec.selector).matches
+        if any(matches(each) for each in labels):
             yield service.metadata.namespace, service.metadata.name
+
+
+BY_SELECTOR: Final = "selector"
+
+
+def _by_selector(service: core_v1.Service) -> Iterable[str]:
+    """Index: one label that every pod of the service has."""
+    for each in sorted(service.spec.selector.items())[:1]:
+        yield _pair(service.metadata.namespace, *each)
+
+
+def _pair(namespace: str, key: str, value: str) -> str:
+    return f"{namespace}/{key}={value}"
 
 
 def _shown(pod: core_v1.Pod) -> tuple[object, ...]:
@@ -249,7 +263,7 @@ class EndpointSliceController:
     name = "endpointslice-controller"
     workers = 2
     reads = (
-        Reads(core_v1.Service, itself),
+        Reads(core_v1.Service, itself, {BY_SELECTOR: _by_selector}),
         Reads(core_v1.Pod, _services_of_pod),
         Reads(core_v1.Node, _nothing),
         Reads(Slice, _service_of_slice, {BY_SERVICE: _by_service}),
@@ -263,11 +277,7 @@ class EndpointSliceController:
         if service is None:
             return []
         selector = from_map(service.spec.selector)
-        pods = (
-            [pod for pod in caches.list(core_v1.Pod, key[0]) if selector.matches(pod.metadata.labels)]
-            if service.spec.selector
-            else []
-        )
+        pods = list(caches.list(core_v1.Pod, key[0]).matching(selector.matches)) if service.spec.selector else []
         zones = {}
         for name in {pod.spec.node_name for pod in pods}:
             node = caches.get(core_v1.Node, "", name) if name else None

@@ -21,7 +21,6 @@ ORPHAN_FINALIZER: Final = "orphan"
 # An owner of thousands of objects must not fill the store's queue in one turn.
 DEPENDENTS_PER_TURN: Final = 500
 BY_OWNERS: Final = "owners"
-BY_UID: Final = "uid"
 
 
 @dataclass(frozen=True)
@@ -128,10 +127,6 @@ def _owner_uids(value: Any) -> Iterable[str]:
     return {each.uid for each in value.metadata.owner_references}
 
 
-def _by_uid(value: Any) -> Iterable[str]:
-    return (value.metadata.uid,)
-
-
 class GarbageCollector:
     """Looks at one object at a time. Its keys are (plural.group/namespace, name)."""
 
@@ -140,7 +135,7 @@ class GarbageCollector:
 
     def __init__(self) -> None:
         self._kinds = {f"{KINDS.of(kind).plural}.{KINDS.of(kind).group}": kind for kind in collected_kinds()}
-        indexes = {BY_OWNERS: _owner_uids, BY_UID: _by_uid}
+        indexes = {BY_OWNERS: _owner_uids}
         self.reads: Sequence[Reads] = tuple(
             Reads(kind, self._keys_of(resource), indexes, bare=True) for resource, kind in self._kinds.items()
         )
@@ -181,7 +176,7 @@ class GarbageCollector:
             entry = KINDS.named(reference.api_version, reference.kind)
             if entry is None or entry.type not in self.writes:
                 continue
-            found: Any = next(iter(caches.by(entry.type, BY_UID, reference.uid)), None)
+            found: Any = caches.with_uid(entry.type, reference.uid)
             elsewhere = found is not None and found.metadata.namespace not in ("", meta.namespace)
             owners[reference.uid] = None if found is None or elsewhere else Item(entry.type, found.metadata)
         return owners

@@ -1,7 +1,8 @@
-"""Caches of typed objects that all controllers share, fed by the store's changes.
+"""Caches of objects that all controllers share, fed by the store's changes.
 
-An object is decoded once per version. Kinds that nobody reads in full (the garbage collector and the namespace
-controller only look at metadata) are decoded to their metadata alone, a third of the time and memory.
+A cache keeps the store's own records and decodes an object when somebody looks at it: that takes some microseconds, and
+a decoded pod is four times as large as its record. The last ones that were looked at stay decoded. Kinds that nobody
+reads in full (the garbage collector and the namespace controller only look at metadata) are decoded to their metadata.
 
 Caches change only inside ``replace`` and ``apply``, which do not wait: between two awaits of a reader all caches
 are of one revision.
@@ -9,10 +10,12 @@ are of one revision.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from functools import lru_cache
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
+from k3py.controllers.views import Groups, View
 from k3py.model.codec import decode
 from k3py.model.generated import meta_v1
 from k3py.model.struct import Wire
@@ -22,8 +25,11 @@ T = TypeVar("T", bound=Wire)
 Index = Callable[[Any], Iterable[str]]
 Handler = Callable[[Any, Any], None]
 
+# Objects of a kind that stay decoded: 8 MB of pods. What changes is looked at by several controllers in a row.
+DECODED_MAX: Final = 1024
 
-class Bare(msgspec.Struct, rename="camel"):
+
+class Bare(msgspec.Struct, rename="camel", gc=False):
     """An object of which only the metadata was read."""
 
     metadata: meta_v1.ObjectMeta = msgspec.field(default_factory=meta_v1.ObjectMeta)
@@ -46,14 +52,15 @@ class Informer:
         self.kind = kind
         self.bare = bare
         self.revision = 0
-        self._objects: dict[tuple[str, str], Any] = {}
-        self._namespaces: dict[str, dict[str, Any]] = {}
+        self._namespaces: dict[str, dict[str, Record]] = {}
+        self._uids: dict[str, Record] = {}
         self._indexes = dict(indexes)
-        self._index: dict[str, dict[str, dict[tuple[str, str], Any]]] = {name: {} for name in indexes}
+        self._groups = {name: Groups() for name in indexes}
         self._handlers: list[Handler] = []
+        self._read = lru_cache(DECODED_MAX)(self._decoded)
 
     def __len__(self) -> int:
-        return len(self._objects)
+        return sum(map(len, self._namespaces.values()))
 
     def subscribe(self, handler: Handler) -> None:
         """Call ``handler(old, new)`` after each change; either is None for a birth or a death."""
@@ -61,25 +68,39 @@ class Informer:
 
     def get(self, namespace: str, name: str) -> Any:
         """The object, or None."""
-        return self._objects.get((namespace, name))
+        record = self._record(namespace, name)
+        return None if record is None else self._read(record)
 
-    def objects(self, namespace: str = "") -> list[Any]:
+    def with_uid(self, uid: str) -> Any:
+        """The object of that uid, or None."""
+        record = self._uids.get(uid)
+        return None if record is None else self._read(record)
+
+    def objects(self, namespace: str = "") -> View[Any]:
         """All objects, or those of one namespace."""
-        return list(self._namespaces.get(namespace, {}).values() if namespace else self._objects.values())
+        if namespace:
+            return View(list(self._namespaces.get(namespace, {}).values()), self._read)
+        return View([each for records in self._namespaces.values() for each in records.values()], self._read)
 
-    def by(self, index: str, value: str) -> list[Any]:
-        """The objects for which the index function named that value."""
-        return list(self._index[index].get(value, {}).values())
+    def by(self, index: str, *values: str) -> View[Any]:
+        """The objects for which the index function named one of these values."""
+        groups = self._groups[index]
+        return View([record for value in values for record in groups.of(value)], self._read)
+
+    def values(self, index: str) -> Sequence[str]:
+        """Every value that the index function named for an object."""
+        return self._groups[index].values
 
     def replace(self, records: Iterable[Record], revision: int) -> None:
         """The state at ``revision``: what is new, changed or gone is told to the handlers as changes."""
         fresh = {(record.namespace, record.name): record for record in records}
-        for key in [key for key in self._objects if key not in fresh]:
-            self._put(key, None)
+        for key in self.objects().keys:
+            if key not in fresh:
+                self._put(key, None)
         for key, record in fresh.items():
-            known = self._objects.get(key)
-            if known is None or known.metadata.resource_version != str(record.revision):
-                self._put(key, self._decoded(record))
+            known = self._record(*key)
+            if known is None or known.revision != record.revision:
+                self._put(key, record)
         self.revision = max(self.revision, revision)
 
     def apply(self, changes: Sequence[Change]) -> None:
@@ -90,7 +111,11 @@ class Informer:
                 continue
             gone = change.type is ChangeType.DELETED
             self.revision = record.revision
-            self._put((record.namespace, record.name), None if gone else self._decoded(record))
+            self._put((record.namespace, record.name), None if gone else record)
+
+    def _record(self, namespace: str, name: str) -> Record | None:
+        records = self._namespaces.get(namespace)
+        return None if records is None else records.get(name)
 
     def _decoded(self, record: Record) -> Any:
         """The typed object; None, and so absent, when this version cannot read what another one wrote."""
@@ -100,30 +125,37 @@ class Informer:
             log.error("cannot read %s, it is left out: %s", record, problem)
             return None
 
-    def _put(self, key: tuple[str, str], new: Any) -> None:
-        old = self._objects.pop(key, None)
-        if old is not None:
-            _drop(self._namespaces, key[0], key[1])
-            for name, values in self._indexes.items():
-                for value in values(old):
-                    _drop(self._index[name], value, key)
-        if new is not None:
-            self._objects[key] = new
-            self._namespaces.setdefault(key[0], {})[key[1]] = new
-            for name, values in self._indexes.items():
-                for value in values(new):
-                    self._index[name].setdefault(value, {})[key] = new
+    def _put(self, key: tuple[str, str], record: Record | None) -> None:
+        known = self._record(*key)
+        old = None if known is None else self._read(known)
+        if known is not None:
+            self._forget(known, old)
+        new = None if record is None else self._read(record)
+        if record is not None and new is not None:
+            self._keep(record, new)
         if old is not None or new is not None:
             for handler in self._handlers:
                 handler(old, new)
 
+    def _keep(self, record: Record, new: Any) -> None:
+        self._namespaces.setdefault(record.namespace, {})[record.name] = record
+        self._uids[record.uid] = record
+        for name, values in self._indexes.items():
+            groups = self._groups[name]
+            for value in values(new):
+                groups.add(value, record)
 
-def _drop(groups: dict[str, dict[Any, Any]], value: str, key: Any) -> None:
-    group = groups.get(value)
-    if group is not None:
-        group.pop(key, None)
-        if not group:
-            del groups[value]
+    def _forget(self, record: Record, old: Any) -> None:
+        records = self._namespaces[record.namespace]
+        del records[record.name]
+        if not records:
+            del self._namespaces[record.namespace]
+        if self._uids.get(record.uid) is record:
+            del self._uids[record.uid]
+        for name, values in self._indexes.items():
+            groups = self._groups[name]
+            for value in values(old):
+                groups.drop(value, record)
 
 
 class Caches:
@@ -167,10 +199,18 @@ class Caches:
         """The object, or None."""
         return cast("T | None", self._informers[kind].get(namespace, name))
 
-    def list(self, kind: type[T], namespace: str = "") -> Sequence[T]:
-        """All objects of a kind, or those of one namespace."""
-        return cast("list[T]", self._informers[kind].objects(namespace))
+    def with_uid(self, kind: type[T], uid: str) -> T | None:
+        """The object of a kind that has this uid, or None."""
+        return cast("T | None", self._informers[kind].with_uid(uid))
 
-    def by(self, kind: type[T], index: str, value: str) -> Sequence[T]:
-        """The objects of a kind for which the index names that value."""
-        return cast("list[T]", self._informers[kind].by(index, value))
+    def list(self, kind: type[T], namespace: str = "") -> View[T]:
+        """All objects of a kind, or those of one namespace."""
+        return self._informers[kind].objects(namespace)
+
+    def by(self, kind: type[T], index: str, *values: str) -> View[T]:
+        """The objects of a kind for which the index names one of these values."""
+        return self._informers[kind].by(index, *values)
+
+    def values(self, kind: type[T], index: str) -> Sequence[str]:
+        """Every value that the index names for an object of the kind."""
+        return self._informers[kind].values(index)

@@ -6,6 +6,7 @@ what a namespace waits for.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -26,21 +27,37 @@ DELETIONS_PER_TURN: Final = 500
 # Pods that end take their grace; their end wakes us. This is only for what nobody tells us of.
 LOOK_AGAIN_SECONDS: Final = 30.0
 
-Contents = Mapping[type[Wire], Sequence[meta_v1.ObjectMeta]]
+
+@dataclass(frozen=True)
+class Content:
+    """What there is of one kind in a namespace.
+
+    Attributes:
+        count: how many objects.
+        held: the metadata of those that have finalizers.
+        staying: the metadata of the first ones that nobody has deleted yet.
+    """
+
+    count: int
+    held: Sequence[meta_v1.ObjectMeta]
+    staying: Sequence[meta_v1.ObjectMeta]
+
+
+Contents = Mapping[type[Wire], Content]
 
 
 def reconcile(wanted: core_v1.Namespace, contents: Contents, now: float) -> list[Action]:
-    """What to do about one namespace; ``contents`` is everything in it, by kind."""
+    """What to do about one namespace; ``contents`` tells of everything in it, by kind."""
     if wanted.metadata.deletion_timestamp is None:
         return []
-    everything = [(kind, meta) for kind, metas in contents.items() for meta in metas]
+    count = sum(content.count for content in contents.values())
     status = core_v1.NamespaceStatus(phase=TERMINATING, conditions=_conditions(wanted, contents, now))
     actions: list[Action] = []
     if _said(status) != _said(wanted.status):
         made = msgspec.structs.replace(wanted, status=status)
-        actions.append(Update(made, f"{len(everything)} objects remain", "status"))
-    if everything:
-        doomed = [(kind, meta) for kind, meta in everything if meta.deletion_timestamp is None]
+        actions.append(Update(made, f"{count} objects remain", "status"))
+    if count:
+        doomed = [(kind, meta) for kind, content in contents.items() for meta in content.staying]
         actions += [_delete(kind, meta, wanted) for kind, meta in doomed[:DELETIONS_PER_TURN]]
         actions.append(Wake(LOOK_AGAIN_SECONDS, "objects remain"))
     elif FINALIZER in wanted.spec.finalizers and not actions:
@@ -56,9 +73,9 @@ def _delete(kind: type[Wire], meta: meta_v1.ObjectMeta, wanted: core_v1.Namespac
 
 
 def _conditions(wanted: core_v1.Namespace, contents: Contents, now: float) -> list[core_v1.NamespaceCondition]:
-    remaining = {kind: metas for kind, metas in contents.items() if metas}
-    finalizers = Counter(name for metas in remaining.values() for meta in metas for name in meta.finalizers)
-    kinds = sorted(f"{_plural(kind)} has {len(metas)} resource instances" for kind, metas in remaining.items())
+    remaining = {kind: content for kind, content in contents.items() if content.count}
+    finalizers = Counter(name for content in remaining.values() for meta in content.held for name in meta.finalizers)
+    kinds = sorted(f"{_plural(kind)} has {content.count} resource instances" for kind, content in remaining.items())
     names = sorted(f"{name} in {count} resource instances" for name, count in finalizers.items())
     table = [
         ("NamespaceDeletionDiscoveryFailure", False, "ResourcesDiscovered", "All resources successfully discovered"),
@@ -126,6 +143,20 @@ def _namespace_of(old: Any, new: Any, caches: Caches) -> Iterable[Key]:
         yield "", value.metadata.namespace
 
 
+HELD: Final = "held by finalizers"
+STAYING: Final = "not being deleted"
+
+
+def _held(value: Any) -> Iterable[str]:
+    """Index: the namespace of an object that has finalizers."""
+    return (value.metadata.namespace,) if value.metadata.finalizers else ()
+
+
+def _staying(value: Any) -> Iterable[str]:
+    """Index: the namespace of an object that nobody has deleted yet."""
+    return (value.metadata.namespace,) if value.metadata.deletion_timestamp is None else ()
+
+
 class NamespaceController:
     """Looks at one Namespace at a time."""
 
@@ -136,7 +167,7 @@ class NamespaceController:
         self._kinds = namespaced_kinds()
         self.reads: Sequence[Reads] = (
             Reads(core_v1.Namespace, itself),
-            *(Reads(kind, _namespace_of, bare=True) for kind in self._kinds),
+            *(Reads(kind, _namespace_of, {HELD: _held, STAYING: _staying}, bare=True) for kind in self._kinds),
         )
         self.writes: Sequence[type[Wire]] = (core_v1.Namespace, *self._kinds)
 
@@ -145,8 +176,14 @@ class NamespaceController:
         wanted = caches.get(core_v1.Namespace, *key)
         if wanted is None or wanted.metadata.deletion_timestamp is None:
             return []
-        contents = {
-            kind: [each.metadata for each in caches.informer(kind).objects(wanted.metadata.name)]
-            for kind in self._kinds
-        }
+        contents = {kind: _content(kind, wanted.metadata.name, caches) for kind in self._kinds}
         return reconcile(wanted, contents, turn.now)
+
+
+def _content(kind: type[Wire], namespace: str, caches: Caches) -> Content:
+    cache = caches.informer(kind)
+    return Content(
+        len(cache.objects(namespace)),
+        [each.metadata for each in cache.by(HELD, namespace)],
+        [each.metadata for each in cache.by(STAYING, namespace)[:DELETIONS_PER_TURN]],
+    )

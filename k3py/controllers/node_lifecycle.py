@@ -15,7 +15,7 @@ from k3py.base.clock import rfc3339
 from k3py.controllers.actions import NORMAL, Action, Tell, Update, Wake, reference
 from k3py.controllers.controller import Key, Reads, Turn, itself
 from k3py.controllers.informer import Caches
-from k3py.controllers.pods import FALSE, READY, TRUE, UNKNOWN, condition
+from k3py.controllers.pods import BY_NODE, FALSE, READY, TRUE, UNKNOWN, by_node, condition
 from k3py.model.generated import coordination_v1, core_v1
 
 LEASE_NAMESPACE: Final = "kube-node-lease"
@@ -26,7 +26,6 @@ UNREACHABLE: Final = "node.kubernetes.io/unreachable"
 UNSCHEDULABLE: Final = "node.kubernetes.io/unschedulable"
 NO_SCHEDULE: Final = "NoSchedule"
 NO_EXECUTE: Final = "NoExecute"
-BY_NODE: Final = "node"
 # A wake-up that comes later than this tells that the process stood still; the time is not held against the nodes.
 LATE_SECONDS: Final = 1.0
 
@@ -166,11 +165,6 @@ def _mark_pods(pods: Sequence[core_v1.Pod], now: float) -> list[Action]:
         actions.append(Update(made, f"its node {pod.spec.node_name} is not ready", "status"))
         actions.append(Tell(reference(pod), "Warning", "NodeNotReady", "Node is not ready"))
     return actions
-
-
-def by_node(value: core_v1.Pod) -> Iterable[str]:
-    """Index: the node a pod is bound to."""
-    return (value.spec.node_name,) if value.spec.node_name else ()
 
 
 def _of_lease(old: Any, new: Any, caches: Caches) -> Iterable[Key]:

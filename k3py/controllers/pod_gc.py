@@ -4,6 +4,7 @@ Kubernetes' pod garbage collector (``pkg/controller/podgc``).
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +13,7 @@ from k3py.base.clock import rfc3339
 from k3py.controllers.actions import Action, Delete, Update, Wake, target
 from k3py.controllers.controller import Key, Reads, Turn
 from k3py.controllers.informer import Caches
-from k3py.controllers.pods import FAILED, is_finished
+from k3py.controllers.pods import BY_NODE, FAILED, by_node, is_finished
 from k3py.model.generated import core_v1
 
 # Kubernetes' --terminated-pod-gc-threshold.
@@ -26,7 +27,11 @@ EVERYTHING: Final = ("", "all")
 def reconcile(
     pods: Sequence[core_v1.Pod], gone: Collection[str], now: float, finished_max: int = FINISHED_MAX
 ) -> list[Action]:
-    """What to do about all pods; ``gone`` are the node names that have been absent long enough."""
+    """What to do about these pods; ``gone`` are the node names that have been absent long enough.
+
+    ``pods`` are at least those of nodes that are gone, those deleted before they had a node, and, when more have
+    finished than are kept, the finished ones.
+    """
     actions: list[Action] = []
     for pod in pods:
         if pod.spec.node_name in gone:
@@ -69,6 +74,19 @@ def _if_lost(old: core_v1.Pod | None, new: core_v1.Pod | None, caches: Caches) -
         yield EVERYTHING
 
 
+BY_STATE: Final = "garbage"
+FINISHED: Final = "finished"
+NEVER_PLACED: Final = "never placed"
+
+
+def _by_state(pod: core_v1.Pod) -> Iterable[str]:
+    """Index: what of the pod is this controller's business, whatever its node."""
+    if is_finished(pod):
+        yield FINISHED
+    if pod.metadata.deletion_timestamp is not None and not pod.spec.node_name:
+        yield NEVER_PLACED
+
+
 def _if_gone(old: Any, new: Any, caches: Caches) -> Iterable[Key]:
     del old, caches
     if new is None:
@@ -80,7 +98,7 @@ class PodGarbageController:
 
     name = "pod-garbage-collector"
     workers = 1
-    reads = (Reads(core_v1.Pod, _if_lost), Reads(core_v1.Node, _if_gone))
+    reads = (Reads(core_v1.Pod, _if_lost, {BY_NODE: by_node, BY_STATE: _by_state}), Reads(core_v1.Node, _if_gone))
     writes = (core_v1.Pod,)
 
     def __init__(self, finished_max: int = FINISHED_MAX) -> None:
@@ -90,13 +108,20 @@ class PodGarbageController:
     def plan(self, key: Key, caches: Caches, turn: Turn) -> list[Action]:
         """Gather what ``reconcile`` wants to see."""
         del key
-        pods = caches.list(core_v1.Pod)
-        named = {pod.spec.node_name for pod in pods if pod.spec.node_name}
+        named = caches.values(core_v1.Pod, BY_NODE)
         missing = {name for name in named if caches.get(core_v1.Node, "", name) is None}
         self._missing_since = {name: self._missing_since.get(name, turn.monotonic) for name in missing}
         due = {name: since + QUARANTINE_SECONDS - turn.monotonic for name, since in self._missing_since.items()}
-        actions = reconcile(pods, [name for name, left in due.items() if left <= 0], turn.now, self._finished_max)
+        gone = [name for name, left in due.items() if left <= 0]
+        actions = reconcile(self._pods(gone, caches), gone, turn.now, self._finished_max)
         soonest = min((left for left in due.values() if left > 0), default=None)
         if soonest is not None:
             actions.append(Wake(soonest, "a node may be gone for good"))
         return actions
+
+    def _pods(self, gone: Collection[str], caches: Caches) -> Sequence[core_v1.Pod]:
+        """Each pod that ``reconcile`` may have to do with, once."""
+        finished = caches.by(core_v1.Pod, BY_STATE, FINISHED)
+        surplus = finished if len(finished) > self._finished_max else ()
+        lost = caches.by(core_v1.Pod, BY_STATE, NEVER_PLACED), caches.by(core_v1.Pod, BY_NODE, *gone)
+        return list({pod.metadata.uid: pod for pod in chain(surplus, *lost)}.values())

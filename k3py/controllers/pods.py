@@ -1,7 +1,7 @@
 """What controllers ask of a pod: is it alive, ready, available; and which goes first."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from k3py.base.clock import parse_rfc3339
@@ -17,6 +17,15 @@ UNKNOWN: Final = "Unknown"
 DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 
 _PHASE_RANK: Final = {"Pending": 0, "": 0, "Unknown": 1, "Running": 2}
+
+
+BY_NODE: Final = "node"
+"""Name of the index ``by_node``."""
+
+
+def by_node(pod: core_v1.Pod) -> Iterable[str]:
+    """Index: the node a pod is bound to."""
+    return (pod.spec.node_name,) if pod.spec.node_name else ()
 
 
 def is_finished(pod: core_v1.Pod) -> bool:

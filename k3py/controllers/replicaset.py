@@ -36,8 +36,8 @@ def reconcile(
     Args:
         wanted: the ReplicaSet.
         pods: those it owns, and orphans of its namespace.
-        family: the active pods of all sets of the same owner (old and new of one Deployment): a node that has many of
-            them loses one first.
+        family: the pods of all sets of the same owner (old and new of one Deployment): a node that has many active ones
+            loses one first.
         now: seconds since 1970.
         failure: what went wrong with the last turn's creations or deletions; empty if nothing did.
     """
@@ -67,12 +67,14 @@ def _resize(
     now: float,
 ) -> list[Action]:
     missing = replicas - len(active)
+    if not missing:
+        return []
     about = reference(wanted)
     if missing > 0:
         why = f"{len(active)} of {replicas} replicas there"
         report = Report(about, "SuccessfulCreate", "Created pod: {name}", "FailedCreate", "Error creating: {error}")
         return [Create(_pod(wanted), why, report)] * min(missing, BURST_REPLICAS)
-    doubled_up = Counter(pod.spec.node_name for pod in family if pod.spec.node_name)
+    doubled_up = Counter(pod.spec.node_name for pod in family if pod.spec.node_name and is_active(pod))
     surplus = sorted(active, key=lambda pod: deletion_order(pod, doubled_up, now))[: min(-missing, BURST_REPLICAS)]
     why = f"{len(active)} there, {replicas} wanted"
     report = Report(about, "SuccessfulDelete", "Deleted pod: {name}", "FailedDelete", "Error deleting: {error}")
@@ -163,10 +165,9 @@ class ReplicaSetController:
         if wanted is None:
             return []
         own = caches.by(core_v1.Pod, BY_OWNER, wanted.metadata.uid)
-        orphans = caches.by(core_v1.Pod, BY_OWNER, orphans_of(key[0]))
+        matches = from_struct(wanted.spec.selector).matches
+        orphans = caches.by(core_v1.Pod, BY_OWNER, orphans_of(key[0])).matching(matches)
         parent = controller_uid(wanted.metadata)
         siblings = caches.by(apps_v1.ReplicaSet, BY_OWNER, parent) if parent else [wanted]
-        family = [
-            pod for each in siblings for pod in caches.by(core_v1.Pod, BY_OWNER, each.metadata.uid) if is_active(pod)
-        ]
+        family = caches.by(core_v1.Pod, BY_OWNER, *(each.metadata.uid for each in siblings))
         return reconcile(wanted, [*own, *orphans], family, turn.now, turn.failure)

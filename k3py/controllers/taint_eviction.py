@@ -13,8 +13,8 @@ from k3py.base.clock import parse_rfc3339, rfc3339
 from k3py.controllers.actions import NORMAL, Action, Delete, Tell, Update, Wake, reference, target
 from k3py.controllers.controller import Key, Reads, Turn, itself
 from k3py.controllers.informer import Caches
-from k3py.controllers.node_lifecycle import BY_NODE, NO_EXECUTE, by_node
-from k3py.controllers.pods import is_finished
+from k3py.controllers.node_lifecycle import NO_EXECUTE
+from k3py.controllers.pods import BY_NODE, by_node, is_finished
 from k3py.model.generated import core_v1
 from k3py.model.tolerations import tolerates
 

@@ -64,12 +64,19 @@ def _claims(old: core_v1.Pod | None, new: core_v1.Pod | None, caches: Caches) ->
                     yield pod.metadata.namespace, name
 
 
+BY_CLAIM: Final = "claim"
+
+
+def _by_claim(pod: core_v1.Pod) -> Iterable[str]:
+    return {f"{pod.metadata.namespace}/{name}" for name in claims_of(pod)}
+
+
 class ClaimProtectionController:
     """Looks at one PersistentVolumeClaim at a time."""
 
     name = "persistentvolumeclaim-protection-controller"
     workers = 1
-    reads = (Reads(Claim, itself), Reads(core_v1.Pod, _claims))
+    reads = (Reads(Claim, itself), Reads(core_v1.Pod, _claims, {BY_CLAIM: _by_claim}))
     writes = (Claim,)
 
     def plan(self, key: Key, caches: Caches, turn: Turn) -> list[Action]:
@@ -78,7 +85,7 @@ class ClaimProtectionController:
         claim = caches.get(Claim, *key)
         if claim is None or claim.metadata.deletion_timestamp is None:
             return []
-        return reconcile_claim(claim, caches.list(core_v1.Pod, key[0]))
+        return reconcile_claim(claim, caches.by(core_v1.Pod, BY_CLAIM, f"{key[0]}/{key[1]}"))
 
 
 class VolumeProtectionController:

@@ -4,6 +4,7 @@ A block whose node and pods are gone goes too. Nodes release their empty blocks 
 pod left, its blocks are deleted here, so that no node has to be there for it.
 """
 
+import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -16,7 +17,7 @@ from k3py.controllers import vpc_ids
 from k3py.controllers.actions import NORMAL, WARNING, Action, Delete, Patch, Tell, Update, Wake, reference, target
 from k3py.controllers.controller import Key, Reads, Turn, itself
 from k3py.controllers.informer import Caches
-from k3py.controllers.pods import is_finished
+from k3py.controllers.pods import BY_NODE, by_node, is_finished
 from k3py.model import ghost
 from k3py.model.generated import core_v1, meta_v1
 from k3py.model.vpc_v1 import (
@@ -48,10 +49,11 @@ class Seen:
     """What there is of one VPC, and around it.
 
     Attributes:
-        pods: those in it that have not finished.
-        services: those in it.
+        pods: namespace and name of those in it that have not finished.
+        services: namespace and name of those in it.
         blocks: its blocks.
-        nodes: names of the nodes that exist, of those that have blocks.
+        nodes: names of the nodes with blocks that exist, or have a pod in it that has not finished.
+        allocated: how many of the pods have an address.
         default: the VPC ``default``, which keeps the released numbers; None while there is none.
         number: the one that it gets if it has none; 0: none is free.
         cluster: the cluster's id.
@@ -59,10 +61,11 @@ class Seen:
         count_due: the number of pods in the status may be written again.
     """
 
-    pods: Sequence[core_v1.Pod]
-    services: Sequence[core_v1.Service]
+    pods: Sequence[Key]
+    services: Sequence[Key]
     blocks: Sequence[VPCBlock]
     nodes: frozenset[str]
+    allocated: int
     default: VPC | None
     number: int
     cluster: int
@@ -74,8 +77,7 @@ def reconcile(vpc: VPC, seen: Seen, now: float) -> list[Action]:
     """What to do about one VPC; ``now`` in seconds since 1970."""
     if vpc.metadata.deletion_timestamp is not None:
         return _end(vpc, seen, now)
-    busy = {pod.spec.node_name for pod in seen.pods} | seen.nodes
-    orphans = [each for each in seen.blocks if each.spec.node_name not in busy]
+    orphans = [each for each in seen.blocks if each.spec.node_name not in seen.nodes]
     actions: list[Action] = [Delete(target(each), f"node {each.spec.node_name} is gone") for each in orphans]
     if FINALIZER not in vpc.metadata.finalizers:
         return [*actions, _finalizers(vpc, [*vpc.metadata.finalizers, FINALIZER], "it waits for its pods")]
@@ -90,7 +92,7 @@ def reconcile(vpc: VPC, seen: Seen, now: float) -> list[Action]:
         vpc_id=number,
         prefix=vpc.status.prefix or str(ghost.block(seen.cluster, number, IPv4Network("0.0.0.0/0"))),
         service_cidr=seen.service_cidr,
-        allocated=_allocated(seen.pods),
+        allocated=seen.allocated,
         capacity=IPv4Network(vpc.spec.cidr).num_addresses - RESERVED_ADDRESSES,
     )
     return actions + _status(vpc, status, seen.count_due, f"number {number}, {status.allocated} pods")
@@ -108,7 +110,7 @@ def _end(vpc: VPC, seen: Seen, now: float) -> list[Action]:
         status = msgspec.structs.replace(
             vpc.status,
             phase=PHASE_TERMINATING,
-            allocated=_allocated(seen.pods),
+            allocated=seen.allocated,
             conditions=[_condition(known, reason, message, now)],
         )
         actions += _status(vpc, status, seen.count_due, message)
@@ -134,10 +136,6 @@ def _release(vpc: VPC, seen: Seen, now: float) -> list[Action]:
         return [Wake(LOOK_AGAIN_SECONDS, f"{len(released)} numbers rest already")]
     annotations = {vpc_ids.RELEASED_ANNOTATION: vpc_ids.written({**released, number: now})}
     return [Patch(target(seen.default), {"metadata": {"annotations": annotations}}, f"number {number} rests"), last]
-
-
-def _allocated(pods: Sequence[core_v1.Pod]) -> int:
-    return sum(1 for pod in pods if pod.status.pod_ip)
 
 
 def _status(vpc: VPC, status: VPCStatus, count_due: bool, why: str) -> list[Action]:
@@ -168,10 +166,9 @@ def _waits_for(seen: Seen) -> tuple[str, str]:
     return reason, f"waits for {', '.join(parts)}"
 
 
-def _names(objects: Sequence[core_v1.Pod] | Sequence[core_v1.Service]) -> str:
-    names = sorted(f"{each.metadata.namespace}/{each.metadata.name}" for each in objects)
-    more = ["..."] if len(names) > NAMES_SHOWN_MAX else []
-    return ", ".join([*names[:NAMES_SHOWN_MAX], *more])
+def _names(keys: Sequence[Key]) -> str:
+    names = heapq.nsmallest(NAMES_SHOWN_MAX, (f"{namespace}/{name}" for namespace, name in keys))
+    return ", ".join([*names, *(["..."] if len(keys) > NAMES_SHOWN_MAX else [])])
 
 
 def _condition(known: meta_v1.Condition | None, reason: str, message: str, now: float) -> meta_v1.Condition:
@@ -182,12 +179,19 @@ def _condition(known: meta_v1.Condition | None, reason: str, message: str, now: 
 # --- the controller ---
 
 BY_VPC: Final = "vpc"
-BY_NODE: Final = "node"
+WITH_ADDRESS: Final = "vpc, with an address"
 
 
-def _vpc_name(value: core_v1.Pod | core_v1.Service) -> Iterable[str]:
-    if isinstance(value, core_v1.Service) or not value.spec.host_network:
-        yield vpc_of(value)
+def _vpc_of_pod(pod: core_v1.Pod) -> Iterable[str]:
+    """Index: the VPC of a pod that has not finished."""
+    if not pod.spec.host_network and not is_finished(pod):
+        yield vpc_of(pod)
+
+
+def _vpc_of_address(pod: core_v1.Pod) -> Iterable[str]:
+    """Index: the VPC of a pod that holds an address of it."""
+    if pod.status.pod_ip:
+        yield from _vpc_of_pod(pod)
 
 
 def _vpcs_of_pod(old: core_v1.Pod | None, new: core_v1.Pod | None, caches: Caches) -> Iterable[Key]:
@@ -195,7 +199,7 @@ def _vpcs_of_pod(old: core_v1.Pod | None, new: core_v1.Pod | None, caches: Cache
     del caches
     if old is not None and new is not None and _shown(old) == _shown(new):
         return
-    for name in {name for each in (old, new) if each is not None for name in _vpc_name(each)}:
+    for name in {vpc_of(each) for each in (old, new) if each is not None and not each.spec.host_network}:
         yield "", name
 
 
@@ -231,6 +235,13 @@ def _vpcs_of_cluster(old: Any, new: Any, caches: Caches) -> Iterable[Key]:
             yield "", vpc.metadata.name
 
 
+def _is_needed(vpc: str, node: str, caches: Caches) -> bool:
+    """Whether a node is there, or was and has a pod of the VPC that has not finished."""
+    if caches.get(core_v1.Node, "", node) is not None:
+        return True
+    return any(vpc in _vpc_of_pod(pod) for pod in caches.by(core_v1.Pod, BY_NODE, node))
+
+
 def _is_settled(vpc: VPC, service_cidr: str) -> bool:
     """Whether nothing but the number of pods can be news."""
     if vpc.metadata.deletion_timestamp is not None or FINALIZER not in vpc.metadata.finalizers:
@@ -253,8 +264,8 @@ class VpcController:
             _vpc_of_block,
             {BY_VPC: lambda each: (each.spec.vpc,), BY_NODE: lambda each: (each.spec.node_name,)},
         ),
-        Reads(core_v1.Pod, _vpcs_of_pod, {BY_VPC: _vpc_name}),
-        Reads(core_v1.Service, _vpcs_of_service, {BY_VPC: _vpc_name}),
+        Reads(core_v1.Pod, _vpcs_of_pod, {BY_VPC: _vpc_of_pod, WITH_ADDRESS: _vpc_of_address, BY_NODE: by_node}),
+        Reads(core_v1.Service, _vpcs_of_service, {BY_VPC: lambda each: (vpc_of(each),)}),
         Reads(core_v1.Node, _vpcs_of_node),
         Reads(core_v1.Namespace, _vpcs_of_cluster),
     )
@@ -272,19 +283,18 @@ class VpcController:
             return []
         uid, name = vpc.metadata.uid, vpc.metadata.name
         blocks = caches.by(VPCBlock, BY_VPC, name)
-        nodes = frozenset(
-            each.spec.node_name for each in blocks if caches.get(core_v1.Node, "", each.spec.node_name) is not None
-        )
+        nodes = frozenset(each.spec.node_name for each in blocks if _is_needed(name, each.spec.node_name, caches))
         count_due = turn.monotonic >= self._counted.get(uid, 0.0)
         all_known = all(each.spec.node_name in nodes for each in blocks)
         if all_known and not count_due and _is_settled(vpc, self._service_cidr):
-            return [Wake(COUNT_SECONDS, "its pods may be others")]  # going through all pods at each would cost too much
+            return [Wake(COUNT_SECONDS, "its pods may be others")]
         default = caches.get(VPC, "", DEFAULT_VPC)
         seen = Seen(
-            pods=[pod for pod in caches.by(core_v1.Pod, BY_VPC, name) if not is_finished(pod)],
-            services=caches.by(core_v1.Service, BY_VPC, name),
+            pods=caches.by(core_v1.Pod, BY_VPC, name).keys,
+            services=caches.by(core_v1.Service, BY_VPC, name).keys,
             blocks=blocks,
             nodes=nodes,
+            allocated=len(caches.by(core_v1.Pod, WITH_ADDRESS, name)),
             default=default,
             number=self._number(vpc, default, caches, turn.now),
             cluster=ghost.cluster_id_of(system.metadata.uid),
