@@ -4,24 +4,12 @@ Names, order and cells are those of Kubernetes' ``pkg/printers/internalversion``
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from k3py.api.columns.column import AGE, NAME, NONE, Column, Columns, age, human_duration
 from k3py.api.columns.described import meaning
 from k3py.model.generated import certificates_v1, rbac_v1
 from k3py.model.struct import Wire
-
-# Two columns are still described as the fields were in the API's first version.
-_LATER_WORDS: Final = " This field is immutable."
-_SIGNER: Final = """\
-Requested signer for the request. It is a qualified name in the form: `scope-hostname.io/name`. \
-If empty, it will be defaulted:
- 1. If it's a kubelet client certificate, it is assigned
-    "kubernetes.io/kube-apiserver-client-kubelet".
- 2. If it's a kubelet serving certificate, it is assigned
-    "kubernetes.io/kubelet-serving".
- 3. Otherwise, it is assigned "kubernetes.io/legacy-unknown".
-Distribution of trust for signers happens out of band. You can select on this field using `spec.signerName`."""
 
 
 def _role(role: rbac_v1.Role | rbac_v1.ClusterRole, now: float) -> list[Any]:
@@ -69,7 +57,7 @@ ROLES = Columns((NAME, Column("Created At", type="date", description=AGE.descrip
 ROLE_BINDINGS = Columns(
     (
         NAME,
-        Column("Role", description=meaning(rbac_v1.RoleBinding, "roleRef").removesuffix(_LATER_WORDS)),
+        Column("Role", description=meaning(rbac_v1.RoleBinding, "roleRef")),
         AGE,
         *_subjects("roleBinding"),
     ),
@@ -78,7 +66,7 @@ ROLE_BINDINGS = Columns(
 CLUSTER_ROLE_BINDINGS = Columns(
     (
         NAME,
-        Column("Role", description=meaning(rbac_v1.ClusterRoleBinding, "roleRef").removesuffix(_LATER_WORDS)),
+        Column("Role", description=meaning(rbac_v1.ClusterRoleBinding, "roleRef")),
         AGE,
         *_subjects("clusterRoleBinding"),
     ),
@@ -88,13 +76,13 @@ SIGNING_REQUESTS = Columns(
     (
         NAME,
         AGE,
-        Column("SignerName", description=_SIGNER),
-        Column("Requestor", description="Base64-encoded PKCS#10 CSR data"),
+        Column("SignerName", description=meaning(certificates_v1.CertificateSigningRequestSpec, "signerName")),
+        Column("Requestor", description=meaning(certificates_v1.CertificateSigningRequestSpec, "request")),
         Column(
             "RequestedDuration",
             description=meaning(certificates_v1.CertificateSigningRequestSpec, "expirationSeconds"),
         ),
-        Column("Condition", description="Conditions applied to the request, such as approval or denial."),
+        Column("Condition", description=meaning(certificates_v1.CertificateSigningRequestStatus, "conditions")),
     ),
     _signing_request,
 )

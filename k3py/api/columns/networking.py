@@ -147,7 +147,7 @@ INGRESSES = Columns(
 INGRESS_CLASSES = Columns(
     (
         NAME,
-        Column("Controller", description="Controller that is responsible for handling corresponding ingresses"),
+        Column("Controller", description="Controller that is responsible for handling this class"),
         Column("Parameters", description="A reference to a resource with additional parameters"),
         AGE,
     ),
