@@ -139,7 +139,8 @@ def from_map(labels: Mapping[str, str]) -> Selector:
 
 
 def from_struct(selector: meta_v1.LabelSelector | None) -> Selector:
-    """A ``LabelSelector`` as objects carry it: None selects nothing, an empty one everything.
+    """A ``LabelSelector`` as objects carry it: None selects nothing, an empty one everything. What it demands is
+    ordered by key, so that it is always written the same.
 
     Raises:
         ValueError: an operator is unknown.
@@ -152,7 +153,7 @@ def from_struct(selector: meta_v1.LabelSelector | None) -> Selector:
         if operator is None:
             raise ValueError(f'"{expression.operator}" is not a valid label selector operator')
         requirements.append(Requirement(expression.key, operator, frozenset(expression.values)))
-    return Selector(tuple(requirements))
+    return Selector(tuple(sorted(requirements, key=lambda each: each.key)))
 
 
 def parse_labels(text: str) -> Selector:

@@ -91,6 +91,16 @@ def test_a_struct_selector_asks_for_all_of_its_terms():
         selector(expression("Like"))
 
 
+def test_a_struct_selector_is_written_in_the_order_of_its_keys():
+    expressions = [
+        meta_v1.LabelSelectorRequirement(key="z", operator="Exists"),
+        meta_v1.LabelSelectorRequirement(key="c", operator="In", values=["y", "x"]),
+        meta_v1.LabelSelectorRequirement(key="a", operator="DoesNotExist"),
+    ]
+    selector = meta_v1.LabelSelector(match_labels={"b": "1", "y": "2"}, match_expressions=expressions)
+    assert str(selectors.from_struct(selector)) == "!a,b=1,c in (x,y),y=2,z"
+
+
 def test_from_map_matches_all_labels():
     assert selectors.from_map({"app": "web"}).matches(WEB)
     assert not selectors.from_map({"app": "web", "x": "y"}).matches(WEB)
