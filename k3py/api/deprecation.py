@@ -8,7 +8,7 @@ from typing import Final
 
 from k3py.api.http.messages import Answer, Response, StreamResponse, problem_response
 from k3py.api.warning_headers import warning_headers
-from k3py.model.errors import Problem
+from k3py.model.errors import MethodNotAllowed, Problem
 from k3py.model.generated import core_v1
 from k3py.model.struct import Wire
 
@@ -18,9 +18,15 @@ DEPRECATED: Final[Mapping[type[Wire], str]] = {
 
 
 def saying(said: str, answer: Callable[[], Answer | Awaitable[Answer]]) -> Answer | Awaitable[Answer]:
-    """What ``answer`` answers, with the warning ``said`` before its other headers."""
+    """What ``answer`` answers, with the warning ``said`` before its other headers.
+
+    Raises:
+        MethodNotAllowed: ``answer`` says that there is no such thing to ask.
+    """
     try:
         found = answer()
+    except MethodNotAllowed:
+        raise
     except Problem as problem:
         found = problem_response(problem)
     if isinstance(found, Awaitable):

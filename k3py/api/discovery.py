@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from k3py.api.http.messages import Request, Response
-from k3py.model.errors import Details, NotAcceptable, NotFound
+from k3py.model.errors import Details, MethodNotAllowed, NotAcceptable, NotFound
 from k3py.model.registry import Kind, Registry
 from k3py.model.subresources import Subresource, subresources_of
 
@@ -187,6 +187,7 @@ class Discovery:
         self._aggregated = {
             path: msgspec.json.encode(aggregated(groups, core=path == "/api")) for path in ("/api", "/apis")
         }
+        self._read_only = {"/api", *(served[0].path for each in groups.values() for served in each.values())}
 
     @property
     def paths(self) -> list[str]:
@@ -208,11 +209,14 @@ class Discovery:
         """The document at a path, in the form that the client prefers; None when the path is none of discovery's.
 
         Raises:
+            MethodNotAllowed: it is only to be had with GET.
             NotAcceptable: the client takes none of the forms.
         """
         body = self._plain.get(path)
         if body is None:
             return None
+        if path in self._read_only and request.method != "GET":
+            raise MethodNotAllowed
         form = accepted_form(request.header(b"accept"), aggregated=path in self._aggregated)
         if form == AGGREGATED:
             return Response(200, self._aggregated[path], AGGREGATED, (("Vary", "Accept"),))

@@ -6,17 +6,19 @@ from typing import Final
 
 import msgspec
 
-from k3py.api.discovery import Discovery
-from k3py.api.health import GIT_VERSION, PATHS, Check, Health
+from k3py.api.discovery import JSON, Discovery
+from k3py.api.health import GIT_VERSION, PATHS, Check, Health, is_health
 from k3py.api.http.messages import Request, Response
 from k3py.api.openapi import OpenApi
+from k3py.model.errors import MethodNotAllowed
 from k3py.model.registry import Registry
 from k3py.pki.jwt import ALGORITHM, SigningKeys
 from k3py.pki.service_account_tokens import ISSUER
 
 ISSUER_PATH: Final = "/.well-known/openid-configuration"
 KEYS_PATH: Final = "/openid/v1/jwks"
-OTHER_PATHS: Final = (ISSUER_PATH, KEYS_PATH, *PATHS, "/openapi/v2", "/openapi/v3", "/version")
+VERSION_PATH: Final = "/version"
+OTHER_PATHS: Final = (ISSUER_PATH, KEYS_PATH, *PATHS, "/openapi/v2", "/openapi/v3", VERSION_PATH)
 """What ``/`` names beside the discovery documents."""
 
 
@@ -47,30 +49,34 @@ class Documents:
         self._discovery = Discovery(kinds)
         self._openapi = OpenApi(kinds, GIT_VERSION)
         self._health = Health(checks)
-        self._version = version
-        self._issuer = issuer
+        self._read_only = {
+            VERSION_PATH: (version, JSON),
+            ISSUER_PATH: (issuer.configuration, JSON),
+            KEYS_PATH: (issuer.keys, "application/jwk-set+json"),
+        }
         self._root = msgspec.json.encode({"paths": sorted([*self._discovery.paths, *OTHER_PATHS])})
 
-    def public(self, request: Request, path: str) -> Response | None:
-        """What everybody may read, also without credentials; None when the path is nothing of that."""
-        if path == "/version":
-            return Response(200, self._version)
-        if path == KEYS_PATH:
-            return Response(200, self._issuer.keys, "application/jwk-set+json")
-        if path in PATHS or path.startswith(tuple(f"{each}/" for each in PATHS)):
-            return self._health.answer(request, path)
-        return None
+    @staticmethod
+    def is_public(path: str) -> bool:
+        """Whether everybody may GET what is there, also without credentials."""
+        return path in (VERSION_PATH, KEYS_PATH) or is_health(path)
 
     def answer(self, request: Request, path: str) -> Response | None:
-        """What those who may look at the API's description read; None when there is nothing at the path.
+        """What is at a path; None when there is nothing. As in kube-apiserver, some of it is there for every method.
 
         Raises:
+            MethodNotAllowed: it is only to be had with GET.
             NotAcceptable: the client takes none of the forms of a discovery document.
         """
+        read_only = self._read_only.get(path)
+        if read_only is not None:
+            if request.method != "GET":
+                raise MethodNotAllowed
+            return Response(200, *read_only)
         if path == "/":
             return Response(200, self._root)
-        if path == ISSUER_PATH:
-            return Response(200, self._issuer.configuration)
+        if is_health(path):
+            return self._health.answer(request, path)
         if path in ("/openapi/v2", "/openapi/v3") or path.startswith("/openapi/v3/"):
             return self._openapi.answer(request, path)
         return self._discovery.answer(request, path)

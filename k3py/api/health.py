@@ -37,6 +37,11 @@ def version_document(platform: str, python: str) -> bytes:
     )
 
 
+def is_health(path: str) -> bool:
+    """Whether a path is one of ``Health``'s."""
+    return path in PATHS or path.startswith(tuple(f"{each}/" for each in PATHS))
+
+
 class Health:
     """Runs named checks. A check is cheap and never waits."""
 

@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 
 from k3py.api.authorization import Authorizer
+from k3py.api.heavy.helper import Helper
 from k3py.api.http.messages import Answer, Request
 from k3py.api.metrics import Metrics, NodeFigures
 from k3py.api.pod_subresources import PodSubresources
@@ -19,7 +20,7 @@ from k3py.api.tokens import Tokens
 from k3py.api.watching import Watcher
 from k3py.api.writing import Writer
 from k3py.model import metrics
-from k3py.model.errors import Details, MethodNotAllowed
+from k3py.model.errors import MethodNotAllowed
 from k3py.model.user import User
 from k3py.objects.evicting import Evictions
 from k3py.objects.service import Objects
@@ -34,13 +35,21 @@ class Resources:
     """Answers requests for resources; who may ask was settled before."""
 
     def __init__(
-        self, objects: Objects, authorizer: Authorizer, nodes: NodeStreams, tokens: Tokens, source: random.Random
+        self,
+        objects: Objects,
+        authorizer: Authorizer,
+        nodes: NodeStreams,
+        tokens: Tokens,
+        source: random.Random,
+        helper: Helper | None = None,
     ) -> None:
-        """``authorizer`` is asked by the self reviews; ``source`` spreads the ends of watches."""
+        """``authorizer`` is asked by the self reviews; ``source`` spreads the ends of watches; ``helper`` does heavy
+        writes, where there is one.
+        """
         now = objects.clock.now
         reader = Reader(objects.store, objects, now)
         watcher = Watcher(objects.store, now, source)
-        writer = Writer(objects, reader, Reviews(authorizer, tokens.review, now), now)
+        writer = Writer(objects, reader, Reviews(authorizer, tokens.review, now), now, helper)
         self._verbs = _verbs(reader, watcher, writer)
         figures = NodeFigures(nodes)
         self._metrics = _metrics(Metrics(objects, figures))
@@ -60,13 +69,14 @@ class Resources:
             Problem: the request is refused.
         """
         handler: Handler | None = None
-        if target.is_served and target.subresource:
+        served = target.is_served_to(request.method)
+        if served and target.subresource:
             handler = self._subresources.get((target.subresource, target.verb))
-        elif target.is_served and target.verb in target.kind.verbs:
+        elif served and target.verb in target.kind.verbs:
             verbs = self._metrics if target.kind.group == metrics.GROUP else self._verbs
             handler = verbs.get(target.verb)
         if handler is None:
-            raise MethodNotAllowed("the server does not allow this method on the requested resource", Details())
+            raise MethodNotAllowed
         return handler(request, target, user)
 
 

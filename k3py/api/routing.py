@@ -13,6 +13,12 @@ from k3py.model.registry import Kind, Registry
 WATCH = "watch"
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
+# The verbs that each form of path can have, as far as the kind has them.
+_OF_A_COLLECTION = frozenset({"list", "watch", "create", "deletecollection"})
+_OF_ALL_NAMESPACES = frozenset({"list", "watch"})
+_OF_AN_OBJECT = frozenset({"get", "update", "patch", "delete"})
+_READING = frozenset({"get", "list", "watch"})
+
 # Resources behind which there is a server of its own.
 _PROXIED = ("nodes", "pods", "services")
 _PROXY_TARGET = re.compile(rb"/api/v1/(?:nodes|namespaces/[^/?]+/(?:pods|services))/[^/?]+/proxy(?:[/?]|$)")
@@ -47,6 +53,11 @@ class Target:
         """``pods/log``: as authorization names it."""
         return f"{self.kind.plural}/{self.subresource}" if self.subresource else self.kind.plural
 
+    def is_served_to(self, method: str) -> bool:
+        """Whether ``is_served``, and by this method: HEAD asks for the verbs of GET, but only servers behind the
+        subresource ``proxy`` answer it."""
+        return self.is_served and (method == "GET" or self.verb not in _READING or self.subresource == "proxy")
+
 
 class Router:
     """Finds the resource that a path names."""
@@ -70,7 +81,7 @@ class Router:
         else:
             return None
         namespace = ""
-        is_old_watch = rest[0] == WATCH and len(rest) > 1 and method == "GET"
+        is_old_watch = rest[0] == WATCH and len(rest) > 1
         if is_old_watch:
             rest = rest[1:]
         # /namespaces/x/status is a subresource of the namespace, /namespaces/x/pods a resource in it.
@@ -85,10 +96,21 @@ class Router:
         subresource = rest[2] if len(rest) > 2 else ""
         if len(rest) > 3 or (subresource and subresource not in kind.subresources):
             return None
-        if is_old_watch and subresource:
+        if not subresource and not _has_path(kind, namespace, name):
+            return None
+        if is_old_watch and (subresource or WATCH not in kind.verbs):
             return None
         verb = WATCH if is_old_watch else _verb(method, bool(name), watch)
         return Target(kind, verb, namespace, name, subresource, proxied)
+
+
+def _has_path(kind: Kind, namespace: str, name: str) -> bool:
+    """Whether any verb of a kind goes with such a path; reviews, for instance, have no names."""
+    if name:
+        return not _OF_AN_OBJECT.isdisjoint(kind.verbs)
+    if kind.namespaced and not namespace:
+        return not _OF_ALL_NAMESPACES.isdisjoint(kind.verbs)
+    return not _OF_A_COLLECTION.isdisjoint(kind.verbs)
 
 
 def _cut_at_proxy(path: str) -> tuple[str, str]:

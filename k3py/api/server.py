@@ -14,8 +14,6 @@ from k3py.api.resources import Handled, Resources
 from k3py.api.routing import Router, Target
 from k3py.model.user import User
 
-_VERBS = {"GET": "get", "HEAD": "head", "POST": "post", "PUT": "put"}
-
 
 @dataclass(frozen=True)
 class Extra:
@@ -82,16 +80,13 @@ class Api:
         return self._resources.answer(request, target, user)
 
     def _other(self, request: Request, path: str, user: User) -> Handled:
-        if request.method not in ("GET", "HEAD"):
-            return self._documents.missing(path)
-        public = self._documents.public(request, path)
-        if public is not None:
-            return public
-        self._authorize_path(request, path, user)
+        public = self._documents.is_public(path) and request.method == "GET"
+        if not public:
+            self._authorize_path(request, path, user)
         document = self._documents.answer(request, path)
         return self._documents.missing(path) if document is None else document
 
     def _authorize_path(self, request: Request, path: str, user: User) -> None:
-        attributes = Attributes(_VERBS.get(request.method, request.method.lower()), path=path)
+        attributes = Attributes(request.method.lower(), path=path)
         if not self._authorizer.allows(user, attributes):
             raise refusal(user, attributes)

@@ -121,6 +121,13 @@ class NotFound(Problem):
 class MethodNotAllowed(Problem):
     code, reason = 405, "MethodNotAllowed"
 
+    def __init__(
+        self,
+        message: str = "the server does not allow this method on the requested resource",
+        details: Details | None = Details(),
+    ) -> None:
+        super().__init__(message, details)
+
 
 class NotAcceptable(Problem):
     code, reason = 406, "NotAcceptable"

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Awaitable
 
+import pytest
+
 from k3py.api.deprecation import DEPRECATED, saying
 from k3py.api.http.messages import Answer, Response
-from k3py.model.errors import not_found
+from k3py.model.errors import MethodNotAllowed, not_found
 from k3py.model.generated import core_v1
 
 SAID = DEPRECATED[core_v1.Endpoints]
@@ -18,6 +20,10 @@ def _refused() -> Answer:
 
 async def _refused_later() -> Answer:
     raise not_found("endpoints", "", "e")
+
+
+def _not_asked() -> Answer:
+    raise MethodNotAllowed
 
 
 def _headers(answer: Answer | Awaitable[Answer]) -> tuple[int, list[tuple[str, str]]]:
@@ -40,3 +46,8 @@ def test_a_refusal_says_it_too() -> None:
 
 def test_also_when_it_comes_later() -> None:
     assert _headers(saying(SAID, _refused_later)) == (404, [WARNING])
+
+
+def test_but_a_method_that_there_is_not_is_nothing_of_the_kind() -> None:
+    with pytest.raises(MethodNotAllowed):
+        saying(SAID, _not_asked)

@@ -203,6 +203,74 @@ def _references(node: Any) -> set[str]:
     return set().union(*(_references(each) for each in node)) if isinstance(node, list) else set()
 
 
+NOT_ALLOWED = {
+    "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": 405, "details": {},
+    "reason": "MethodNotAllowed", "message": "the server does not allow this method on the requested resource",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/v1", "/apis/apps/v1", "/version", "/openid/v1/jwks", "/.well-known/openid-configuration"]
+)
+def test_some_documents_are_only_had_with_get(path: str) -> None:
+    async def story(world: World) -> None:
+        assert (await _get(world, path)).status == 200
+        for method in ("HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+            assert await world.json(method, path) == (405, NOT_ALLOWED)
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("HEAD", "/api/v1/pods", 405),
+        ("HEAD", "/api/v1/namespaces/default", 405),
+        ("OPTIONS", "/api/v1/namespaces", 405),
+        ("POST", "/api/v1/watch/pods", 405),
+        ("GET", "/apis/authentication.k8s.io/v1/tokenreviews", 405),
+        ("GET", "/apis/authentication.k8s.io/v1/tokenreviews/x", 404),
+        ("POST", "/apis/authorization.k8s.io/v1/localsubjectaccessreviews", 404),
+        ("POST", "/api/v1/nothing", 404),
+    ],
+)
+def test_resources_know_their_methods(method: str, path: str, status: int) -> None:
+    async def story(world: World) -> None:
+        found, said = await world.json(method, path)
+        assert found == status
+        assert said == NOT_ALLOWED or said["message"] == "the server could not find the requested resource"
+
+    run(story)
+
+
+@pytest.mark.parametrize("path", ["/", "/apis", "/apis/apps", "/healthz", "/readyz/ping", "/openapi/v3"])
+def test_others_do_not_look_at_the_method(path: str) -> None:
+    async def story(world: World) -> None:
+        expected = await _get(world, path)
+        for method in ("HEAD", "POST", "DELETE"):
+            answer = await world.ask(method, path)
+            assert isinstance(answer, Response)
+            assert (answer.status, answer.body) == (200, expected.body)
+
+    run(story)
+
+
+def test_what_is_public_is_so_for_get_alone_and_nothing_is_written_without_being_asked_who() -> None:
+    async def story(world: World) -> None:
+        health = await world.ask("GET", "/healthz", token="")
+        assert isinstance(health, Response)
+        assert health.status == 200
+        for method, path in (("HEAD", "/healthz"), ("POST", "/version"), ("PUT", "/nothing"), ("DELETE", "/api/v1/no")):
+            status, said = await world.json(method, path, token="")
+            verb = method.lower()
+            assert (status, said["message"]) == (
+                403,
+                f'forbidden: User "system:anonymous" cannot {verb} path "{path}"',
+            )
+
+    run(story)
+
+
 def test_health_says_what_is_wrong() -> None:
     async def story(world: World) -> None:
         assert (await _get(world, "/readyz")).body == b"ok"

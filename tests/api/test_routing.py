@@ -56,6 +56,13 @@ def test_a_path_names_a_resource(
         "/api/v1/namespaces/a/pods/p/log/more",
         "/api/v1/pods/p",
         "/apis/apps/v1/deployments/d/scale",
+        "/apis/authentication.k8s.io/v1/tokenreviews/x",
+        "/apis/authorization.k8s.io/v1/localsubjectaccessreviews",
+        "/api/v1/namespaces/a/bindings/b",
+        "/api/v1/watch/bindings",
+        "/api/v1/watch/namespaces/a/bindings",
+        "/apis/metrics.k8s.io/v1beta1/watch/nodes",
+        "/api/v1/watch/namespaces/a/pods/p/log",
     ],
 )
 def test_other_paths_name_none(path: str) -> None:
@@ -86,6 +93,28 @@ def test_what_is_written_has_a_name_and_a_namespace_and_what_is_created_has_none
     target = Router(KINDS).match(method, path, watch=False)
     assert target is not None
     assert target.is_served is served
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "served"),
+    [
+        ("GET", "/api/v1/pods", True),
+        ("HEAD", "/api/v1/pods", False),
+        ("HEAD", "/api/v1/namespaces/a/pods/p", False),
+        ("HEAD", "/api/v1/namespaces/a/pods/p/exec", False),
+        ("HEAD", "/api/v1/namespaces/a/pods/p/proxy", True),
+        ("GET", "/api/v1/watch/pods", True),
+        ("POST", "/api/v1/watch/pods", False),
+        ("DELETE", "/api/v1/watch/namespaces/a/pods/p", False),
+        ("DELETE", "/api/v1/namespaces/a/pods/p", True),
+    ],
+)
+def test_what_is_read_is_read_with_get_except_from_servers_behind_the_proxy(
+    method: str, path: str, served: bool
+) -> None:
+    target = Router(KINDS).match(method, path, watch=False)
+    assert target is not None
+    assert target.is_served_to(method) is served
 
 
 @given(st.text(alphabet="/abpodsvinmec1.%-", max_size=60))
@@ -149,4 +178,3 @@ def test_the_old_paths_of_watches_are_watches() -> None:
         assert target is not None
         assert (target.verb, target.namespace, target.name) == ("watch", namespace, name)
     assert router.match("GET", "/api/v1/watch/namespaces/a/pods/b/log", watch=False) is None
-    assert router.match("POST", "/api/v1/watch/namespaces/a/pods", watch=False) is None
