@@ -62,6 +62,11 @@ class Informer:
     def __len__(self) -> int:
         return sum(map(len, self._namespaces.values()))
 
+    @property
+    def decoded(self) -> int:
+        """How many objects, of these or earlier versions, are kept decoded now."""
+        return self._read.cache_info().currsize
+
     def subscribe(self, handler: Handler) -> None:
         """Call ``handler(old, new)`` after each change; either is None for a birth or a death."""
         self._handlers.append(handler)

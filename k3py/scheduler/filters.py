@@ -24,14 +24,14 @@ def schedulable(request: Request, room: Room) -> Reasons:
     """Cordoned nodes take only pods that tolerate it."""
     if not room.node.spec.unschedulable:
         return ()
-    if any(tolerates(each, UNSCHEDULABLE_TAINT) for each in request.pod.spec.tolerations):
+    if any(tolerates(each, UNSCHEDULABLE_TAINT) for each in request.demands.tolerations):
         return ()
     return ("node(s) were unschedulable",)
 
 
 def named(request: Request, room: Room) -> Reasons:
     """The pod asks for a node by name."""
-    wanted = request.pod.spec.node_name
+    wanted = request.demands.node_name
     return () if not wanted or wanted == room.name else ("node(s) didn't match the requested node name",)
 
 
@@ -39,16 +39,15 @@ def tolerated(request: Request, room: Room) -> Reasons:
     """The node's taints."""
     if not room.node.spec.taints:
         return ()
-    taint = first_untolerated(room.node.spec.taints, request.pod.spec.tolerations, NOT_SCHEDULING)
+    taint = first_untolerated(room.node.spec.taints, request.demands.tolerations, NOT_SCHEDULING)
     return () if taint is None else (f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}",)
 
 
 def selected(request: Request, room: Room) -> Reasons:
     """nodeSelector, and the node affinity that is required."""
-    spec = request.pod.spec
-    labels = room.node.metadata.labels
-    fits = all(labels.get(key) == value for key, value in spec.node_selector.items())
-    affinity = spec.affinity.node_affinity if spec.affinity is not None else None
+    demands, labels = request.demands, room.node.metadata.labels
+    fits = all(labels.get(key) == value for key, value in demands.node_selector.items())
+    affinity = demands.affinity
     required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
     if fits and required is not None:
         fits = any(term_matches(term, room.node) for term in required.node_selector_terms)
@@ -57,7 +56,7 @@ def selected(request: Request, room: Room) -> Reasons:
 
 def ports_free(request: Request, room: Room) -> Reasons:
     """Host ports."""
-    if not request.ports or not clashes(request.ports, tuple(room.ports)):
+    if not request.demands.taken.ports or not clashes(request.demands.taken.ports, tuple(room.ports)):
         return ()
     return ("node(s) didn't have free ports for the requested pod ports",)
 
@@ -65,7 +64,7 @@ def ports_free(request: Request, room: Room) -> Reasons:
 def resources_fit(request: Request, room: Room) -> Reasons:
     """Everything that is counted, and the number of pods."""
     reasons = ["Too many pods"] if room.free(PODS) < 1 else []
-    reasons += [f"Insufficient {name}" for name, value in request.amounts.items() if value > room.free(name)]
+    reasons += [f"Insufficient {name}" for name, value in request.demands.taken.amounts if value > room.free(name)]
     return reasons
 
 

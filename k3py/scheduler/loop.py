@@ -18,7 +18,7 @@ from k3py.objects.service import Objects
 from k3py.scheduler.nodes import Nodes
 from k3py.scheduler.place import Bind, Wait, place
 from k3py.scheduler.queue import SchedulingQueue
-from k3py.scheduler.requests import request_of
+from k3py.scheduler.requests import Request, request_of, taken_by
 from k3py.store.records import Record
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ GATED: Final = "Scheduling is blocked due to non-empty scheduling gates"
 
 class Informs(Protocol):
     """A cache of one kind that tells of its changes."""
+
+    def get(self, namespace: str, name: str) -> Any: ...
 
     def subscribe(self, handler: Callable[[Any, Any], None]) -> None: ...
 
@@ -66,7 +68,8 @@ class Scheduler:
         self._clock = clock
         self._nodes = Nodes()
         self._queue = SchedulingQueue(source)
-        self._known: dict[str, core_v1.Pod] = {}
+        self._wanting: set[str] = set()
+        self._pods: Informs | None = None
         self._assumed: set[str] = set()
         self._wake = asyncio.Event()
         self._tasks = Tasks()
@@ -83,6 +86,7 @@ class Scheduler:
 
     def subscribe(self, pods: Informs, nodes: Informs) -> None:
         """Hear of pods and nodes from these caches."""
+        self._pods = pods
         pods.subscribe(self.pod_changed)
         nodes.subscribe(self.node_changed)
 
@@ -106,10 +110,10 @@ class Scheduler:
         if new.status.phase in FINISHED:
             self._gone(new)
         elif new.spec.node_name:
-            self._known.pop(uid, None)
+            self._wanting.discard(uid)
             self._assumed.discard(uid)
             self._queue.drop(uid)
-            self._nodes.put_pod(request_of(new), new.spec.node_name)
+            self._nodes.put_pod(uid, taken_by(new), new.spec.node_name)
         elif new.metadata.deletion_timestamp is not None or new.spec.scheduler_name not in ("", NAME):
             self._gone(new)
         else:
@@ -117,7 +121,7 @@ class Scheduler:
 
     def _wants_node(self, pod: core_v1.Pod) -> None:
         uid = pod.metadata.uid
-        self._known[uid] = pod
+        self._wanting.add(uid)
         if pod.spec.scheduling_gates:
             self._queue.drop(uid)
             if _said(pod) is None:
@@ -128,7 +132,7 @@ class Scheduler:
 
     def _gone(self, pod: core_v1.Pod) -> None:
         uid = pod.metadata.uid
-        self._known.pop(uid, None)
+        self._wanting.discard(uid)
         self._assumed.discard(uid)
         self._queue.drop(uid)
         self._improved(self._nodes.drop_pod(uid))
@@ -194,7 +198,7 @@ class Scheduler:
     def _bound(self, each: Bind) -> None:
         self.counters.bound += 1
         name = "/".join(each.request.key)
-        about = _reference(each.request.pod)
+        about = _reference(each.request)
         self._events.tell(about, "Normal", "Scheduled", f"Successfully assigned {name} to {each.node}")
 
     def _failed(self, each: Bind, problem: Problem) -> None:
@@ -202,7 +206,7 @@ class Scheduler:
         self.counters.failures += 1
         self._assumed.discard(each.request.uid)
         log.info("cannot bind %s to %s: %s", "/".join(each.request.key), each.node, problem.message)
-        known = self._known.get(each.request.uid)
+        known = self._pod(each.request)
         if known is None:
             return  # bound or gone meanwhile, and counted as such
         self._improved(self._nodes.drop_pod(each.request.uid))
@@ -210,11 +214,19 @@ class Scheduler:
             self._queue.back_off(request_of(known), self._clock.monotonic())
         self._wake.set()
 
+    def _pod(self, request: Request) -> core_v1.Pod | None:
+        """The pod as it is now; None when it wants no node any more."""
+        if request.uid not in self._wanting or self._pods is None:
+            return None
+        found: core_v1.Pod | None = self._pods.get(*request.key)
+        return found
+
     async def _tell_wait(self, wait: Wait) -> None:
         self.counters.waits += 1
-        pod = wait.request.pod
-        self._events.tell(_reference(pod), "Warning", "FailedScheduling", wait.message)
-        await self._say(pod, "Unschedulable", wait.message)
+        self._events.tell(_reference(wait.request), "Warning", "FailedScheduling", wait.message)
+        pod = self._pod(wait.request)
+        if pod is not None:
+            await self._say(pod, "Unschedulable", wait.message)
 
     async def _say(self, pod: core_v1.Pod, reason: str, message: str) -> None:
         """Write PodScheduled=False unless the pod says it already."""
@@ -253,13 +265,8 @@ def _offers(node: core_v1.Node) -> tuple[object, ...]:
     return node.status.allocatable, node.metadata.labels, spec.taints, spec.unschedulable
 
 
-def _reference(pod: core_v1.Pod) -> core_v1.ObjectReference:
-    meta = pod.metadata
+def _reference(request: Request) -> core_v1.ObjectReference:
+    namespace, name = request.key
     return core_v1.ObjectReference(
-        kind="Pod",
-        api_version="v1",
-        namespace=meta.namespace,
-        name=meta.name,
-        uid=meta.uid,
-        resource_version=meta.resource_version,
+        kind="Pod", api_version="v1", namespace=namespace, name=name, uid=request.uid, resource_version=request.version
     )

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from k3py.model.generated import core_v1
-from k3py.scheduler.requests import PODS, Port, Request, amounts_from
+from k3py.scheduler.requests import PODS, Port, Taken, amounts_from
 
 
 @dataclass(slots=True)
@@ -41,8 +41,8 @@ class Nodes:
 
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}
-        self._homeless: dict[str, dict[str, Request]] = {}
-        self._where: dict[str, tuple[str, Request]] = {}
+        self._homeless: dict[str, dict[str, Taken]] = {}
+        self._where: dict[str, tuple[str, Taken]] = {}
 
     def put_node(self, node: core_v1.Node) -> Room:
         """A node is new or has changed; its pods stay counted."""
@@ -54,40 +54,41 @@ class Nodes:
             known.node, known.allocatable, known.images = node, allocatable, images
             return known
         room = self.rooms[name] = Room(node, allocatable, images)
-        for request in self._homeless.pop(name, {}).values():
-            _count(room, request, 1)
+        for taken in self._homeless.pop(name, {}).values():
+            _count(room, taken, 1)
         return room
 
     def drop_node(self, name: str) -> None:
         """A node is gone; its pods may be there for a while yet."""
         if self.rooms.pop(name, None) is not None:
-            rest = {uid: request for uid, (where, request) in self._where.items() if where == name}
+            rest = {uid: taken for uid, (where, taken) in self._where.items() if where == name}
             if rest:
                 self._homeless[name] = rest
 
-    def put_pod(self, request: Request, node: str) -> None:
+    def put_pod(self, uid: str, taken: Taken, node: str) -> None:
         """A pod is, or is assumed to be, on a node. Saying it twice counts once."""
-        known = self._where.get(request.uid)
+        known = self._where.get(uid)
         if known is not None:
-            if known[0] == node and known[1].amounts == request.amounts and known[1].ports == request.ports:
+            if known == (node, taken):
                 return
-            self.drop_pod(request.uid)
-        self._where[request.uid] = (node, request)
+            self.drop_pod(uid)
         room = self.rooms.get(node)
         if room is None:
-            self._homeless.setdefault(node, {})[request.uid] = request
+            self._homeless.setdefault(node, {})[uid] = taken
         else:
-            _count(room, request, 1)
+            node = room.name  # one text for all its pods
+            _count(room, taken, 1)
+        self._where[uid] = (node, taken)
 
     def drop_pod(self, uid: str) -> str:
         """A pod is gone, has finished, or was not bound after all. Returns the node it was on; empty for none."""
         known = self._where.pop(uid, None)
         if known is None:
             return ""
-        node, request = known
+        node, taken = known
         room = self.rooms.get(node)
         if room is not None:
-            _count(room, request, -1)
+            _count(room, taken, -1)
         elif node in self._homeless:
             self._homeless[node].pop(uid, None)
             if not self._homeless[node]:
@@ -98,17 +99,17 @@ class Nodes:
         return len(self.rooms)
 
 
-def _count(room: Room, request: Request, sign: int) -> None:
-    for name, value in request.amounts.items():
+def _count(room: Room, taken: Taken, sign: int) -> None:
+    for name, value in taken.amounts:
         room.taken[name] = room.taken.get(name, 0) + sign * value
-    room.scored_cpu += sign * request.scored[0]
-    room.scored_memory += sign * request.scored[1]
+    room.scored_cpu += sign * taken.scored[0]
+    room.scored_memory += sign * taken.scored[1]
     room.pods += sign
-    for port in request.ports:
+    for port in taken.ports:
         room.ports[port] += sign
         if not room.ports[port]:
             del room.ports[port]
-    if request.owner:
-        room.owners[request.owner] += sign
-        if not room.owners[request.owner]:
-            del room.owners[request.owner]
+    if taken.owner:
+        room.owners[taken.owner] += sign
+        if not room.owners[taken.owner]:
+            del room.owners[taken.owner]

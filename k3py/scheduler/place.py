@@ -60,12 +60,12 @@ def place(requests: Iterable[Request], nodes: Nodes) -> list[Placement]:
     classes: dict[bytes, _Class] = {}
     placements: list[Placement] = []
     for request in requests:
-        known = classes.get(request.shape)
+        known = classes.get(request.demands.shape)
         if known is None:
-            known = classes[request.shape] = _Class(request, nodes)
+            known = classes[request.demands.shape] = _Class(request, nodes)
         placement = known.place(request)
         if isinstance(placement, Bind):
-            nodes.put_pod(request, placement.node)
+            nodes.put_pod(request.uid, request.demands.taken, placement.node)
             for each in classes.values():
                 each.changed(nodes.rooms[placement.node])
         placements.append(placement)

@@ -52,11 +52,11 @@ class SchedulingQueue:
     def put(self, request: Request) -> None:
         """A pod is new, or changed. One that waits is only tried again when what it asks for changed."""
         known = self._unschedulable.get(request.uid)
-        if known is not None and known.request.shape == request.shape:
+        if known is not None and known.request.demands.shape == request.demands.shape:
             known.request = request
             return
         delayed = self._delayed.get(request.uid)
-        if delayed is not None and delayed[1].shape == request.shape:
+        if delayed is not None and delayed[1].demands.shape == request.demands.shape:
             self._delayed[request.uid] = (delayed[0], request)
             return
         self._unschedulable.pop(request.uid, None)
@@ -97,7 +97,7 @@ class SchedulingQueue:
         """A node is new, changed, or got room: wake the pods that fit it now, or wait for a reason not said yet."""
         refusals: dict[bytes, Collection[str]] = {}
         for uid, each in list(self._unschedulable.items()):
-            shape = each.request.shape
+            shape = each.request.demands.shape
             if shape not in refusals:
                 found = refused(each.request, room)
                 refusals[shape] = found[1] if found is not None else ()

@@ -6,6 +6,7 @@ container beside the sidecars that run by then, whichever is more, plus the runt
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from k3py.model.codec import encode
@@ -26,59 +27,98 @@ Port = tuple[str, str, int]
 """Host address (``0.0.0.0`` for all), protocol, number."""
 
 
+# Replicas ask for the same and share what says so. One for each workload of the largest cluster we plan for, with room.
+SHARED_MAX: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a pod takes of its node: all that is kept of one that is bound.
+
+    Attributes:
+        amounts: resource and amount asked for, by name; cpu in thousandths of a core, all else in its whole unit.
+        scored: cpu and memory as scores count them.
+        owner: uid of the managing owner, to spread its pods; empty without one.
+    """
+
+    amounts: tuple[tuple[str, int], ...]
+    scored: tuple[int, int]
+    ports: frozenset[Port]
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """Everything that filters and scores ask of a pod.
+
+    Attributes:
+        shape: equal for pods of equal demands: they fit the same nodes equally well.
+        images: of its containers, each once.
+    """
+
+    shape: bytes
+    taken: Taken
+    node_name: str
+    node_selector: Mapping[str, str]
+    affinity: core_v1.NodeAffinity | None
+    tolerations: Sequence[core_v1.Toleration]
+    images: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A pod as the scheduler sees it.
+    """A pod that wants a node, as the scheduler sees it.
 
     Attributes:
         key: namespace and name.
-        amounts: resource -> amount asked for; cpu in thousandths of a core, everything else in its whole unit.
-        scored: cpu and memory as scores count them.
-        owner: uid of the managing owner, to spread its pods; empty without one.
-        shape: equal for pods that fit the same nodes equally well.
+        version: its ``resourceVersion``.
     """
 
     key: tuple[str, str]
     uid: str
     version: str
-    pod: core_v1.Pod
-    amounts: Amounts
-    scored: tuple[int, int]
-    ports: frozenset[Port]
-    owner: str
     priority: int
-    shape: bytes
+    demands: Demands
 
 
 def request_of(pod: core_v1.Pod) -> Request:
-    """Everything that filters and scores need to know of a pod."""
-    spec = pod.spec
-    amounts = amounts_of(spec)
-    ports = frozenset(_ports(spec))
-    owner = next((each.uid for each in pod.metadata.owner_references if each.controller), "")
+    """What is to be known of a pod that wants a node."""
+    meta = pod.metadata
     return Request(
-        key=(pod.metadata.namespace, pod.metadata.name),
-        uid=pod.metadata.uid,
-        version=pod.metadata.resource_version,
-        pod=pod,
-        amounts=amounts,
-        scored=(amounts.get(CPU) or SCORED_CPU_MILLI, amounts.get(MEMORY) or SCORED_MEMORY_BYTES),
-        ports=ports,
-        owner=owner,
-        priority=spec.priority or 0,
-        shape=encode(
-            (
-                sorted(amounts.items()),
-                sorted(ports),
-                owner,
-                spec.node_name,
-                sorted(spec.node_selector.items()),
-                spec.affinity,
-                spec.tolerations,
-                sorted({each.image for each in spec.containers}),
-            )
-        ),
+        (meta.namespace, meta.name), meta.uid, meta.resource_version, pod.spec.priority or 0, demands_of(pod)
     )
+
+
+_demands: dict[bytes, Demands] = {}
+
+
+def demands_of(pod: core_v1.Pod) -> Demands:
+    """What a pod asks of a node; one object for pods of one shape."""
+    spec, taken = pod.spec, taken_by(pod)
+    images = sorted({each.image for each in spec.containers})
+    affinity = spec.affinity.node_affinity if spec.affinity is not None else None
+    selector = sorted(spec.node_selector.items())
+    shape = encode(
+        (taken.amounts, sorted(taken.ports), taken.owner, spec.node_name, selector, affinity, spec.tolerations, images)
+    )
+    known = _demands.get(shape)
+    if known is None:
+        if len(_demands) >= SHARED_MAX:
+            _demands.clear()
+        known = Demands(shape, taken, spec.node_name, spec.node_selector, affinity, spec.tolerations, images)
+        _demands[shape] = known
+    return known
+
+
+def taken_by(pod: core_v1.Pod) -> Taken:
+    """What a pod takes of the node it is on."""
+    amounts = amounts_of(pod.spec)
+    scored = amounts.get(CPU) or SCORED_CPU_MILLI, amounts.get(MEMORY) or SCORED_MEMORY_BYTES
+    owner = next((each.uid for each in pod.metadata.owner_references if each.controller), "")
+    return _shared(tuple(sorted(amounts.items())), scored, frozenset(_ports(pod.spec)), owner)
+
+
+_shared = lru_cache(SHARED_MAX)(Taken)
 
 
 def amounts_of(spec: core_v1.PodSpec) -> dict[str, int]:

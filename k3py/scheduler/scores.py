@@ -31,17 +31,14 @@ def balance(request: Request, room: Room) -> int:
 
 def spread(request: Request, room: Room) -> int:
     """Few pods of the same owner are there already."""
-    return FULL // (1 + room.owners[request.owner]) if request.owner else 0
+    owner = request.demands.taken.owner
+    return FULL // (1 + room.owners[owner]) if owner else 0
 
 
 def preference(request: Request, room: Room) -> int:
     """Weight of the preferred node affinity that the node satisfies, as a share of all of it."""
-    affinity = request.pod.spec.affinity
-    terms = (
-        affinity.node_affinity.preferred_during_scheduling_ignored_during_execution
-        if affinity is not None and affinity.node_affinity is not None
-        else []
-    )
+    affinity = request.demands.affinity
+    terms = affinity.preferred_during_scheduling_ignored_during_execution if affinity is not None else []
     total = sum(each.weight for each in terms)
     if not total:
         return 0
@@ -51,13 +48,13 @@ def preference(request: Request, room: Room) -> int:
 def untainted(request: Request, room: Room) -> int:
     """No ``PreferNoSchedule`` taint that the pod does not tolerate."""
     soft = [each for each in room.node.spec.taints if each.effect == "PreferNoSchedule"]
-    bad = sum(not any(tolerates(t, each) for t in request.pod.spec.tolerations) for each in soft)
+    bad = sum(not any(tolerates(t, each) for t in request.demands.tolerations) for each in soft)
     return FULL // (1 + bad)
 
 
 def images(request: Request, room: Room) -> int:
     """Share of the pod's images that are there."""
-    wanted = [each.image for each in request.pod.spec.containers]
+    wanted = request.demands.images
     if not wanted or not room.images:
         return 0
     return FULL * sum(each in room.images for each in wanted) // len(wanted)
@@ -81,9 +78,10 @@ def scored(request: Request, room: Room) -> dict[str, int]:
 
 def _uses(request: Request, room: Room) -> tuple[tuple[int, int], tuple[int, int]]:
     """(used with the pod, allocatable) of cpu and memory."""
+    cpu, memory = request.demands.taken.scored
     return (
-        (room.scored_cpu + request.scored[0], room.allocatable.get(CPU, 0)),
-        (room.scored_memory + request.scored[1], room.allocatable.get(MEMORY, 0)),
+        (room.scored_cpu + cpu, room.allocatable.get(CPU, 0)),
+        (room.scored_memory + memory, room.allocatable.get(MEMORY, 0)),
     )
 
 

@@ -16,7 +16,7 @@ from k3py.model.generated import core_v1, meta_v1
 from k3py.scheduler.nodes import Nodes
 from k3py.scheduler.place import Bind, Placement, place
 from k3py.scheduler.queue import SchedulingQueue
-from k3py.scheduler.requests import request_of
+from k3py.scheduler.requests import request_of, taken_by
 
 DEFAULT_NODE = {"cpu": "4", "memory": "8Gi", "pods": "110"}
 
@@ -44,7 +44,7 @@ class Planner:
         pod, where = pod_from(words)
         self.uids[pod.metadata.name] = pod.metadata.uid
         if where:
-            self.nodes.put_pod(request_of(pod), where)
+            self.nodes.put_pod(pod.metadata.uid, taken_by(pod), where)
         else:
             self.queue.put(request_of(pod))
         return []

@@ -93,7 +93,7 @@ def test_what_goes_leaves_nothing_behind(
 def test_pods_of_a_node_that_is_not_known_yet_count_when_it_comes() -> None:
     nodes = Nodes()
     (request,) = requests([(1, "", 80, "")])
-    nodes.put_pod(request, "n0")
+    nodes.put_pod(request.uid, request.demands.taken, "n0")
     nodes.put_node(node_from(["n0", "cpu=1"]))
     assert nodes.rooms["n0"].free("cpu") == 0
     nodes.drop_node("n0")
