@@ -47,24 +47,27 @@ def _label_selector(selector: Any) -> meta_v1.LabelSelector:
     return selector or meta_v1.LabelSelector()
 
 
-def scaled(kind: Kind, current: Record, wanted: autoscaling_v1.Scale) -> Any:
-    """The stored object with the wanted number of replicas.
+def _scaled(kind: Kind, current: Record, wanted: autoscaling_v1.Scale, *, put: bool) -> Any:
+    """The stored object with the wanted number of replicas. ``put``: the Scale came as it is, from somebody who may
+    have read that of an earlier object.
 
     Raises:
-        Invalid, Conflict, BadRequest, NotFound.
+        BadRequest, Conflict, Invalid.
     """
-    if "scale" not in kind.subresources:
-        raise not_found(kind.plural, kind.group, current.name)
-    check_namespace(kind, current.namespace, wanted.metadata)
-    check_name(current.name, wanted.metadata)
+    meta = wanted.metadata
+    check_namespace(kind, current.namespace, meta)
+    check_name(current.name, meta)
+    is_other = bool(meta.uid) and meta.uid != current.uid
+    if put and is_other:
+        raise other_uid(kind, current.namespace, current.name, meta.uid, current.uid)
     if wanted.spec.replicas < 0:
         said = f"Invalid value: {wanted.spec.replicas}: must be greater than or equal to 0"
         raise invalid("Scale", "autoscaling", current.name, [Cause("FieldValueInvalid", said, "spec.replicas")])
-    if wanted.metadata.uid and wanted.metadata.uid != current.uid:
-        why = f"Precondition failed: UID in precondition: {wanted.metadata.uid}, UID in object meta: {current.uid}"
+    if is_other:
+        why = f"Precondition failed: UID in precondition: {meta.uid}, UID in object meta: {current.uid}"
         raise conflict(f"{kind.plural}/scale", kind.group, current.name, why)
     obj: Any = codec.decode(kind.type, current.raw)
-    obj.metadata.resource_version = wanted.metadata.resource_version
+    obj.metadata.resource_version = meta.resource_version
     obj.spec.replicas = wanted.spec.replicas
     return obj
 
@@ -82,11 +85,6 @@ def decide(
     Raises:
         BadRequest, Conflict, Conflicts, Invalid, NotFound.
     """
-    if isinstance(wanted, autoscaling_v1.Scale):
-        check_namespace(kind, current.namespace, wanted.metadata)
-        check_name(current.name, wanted.metadata)
-        if wanted.metadata.uid and wanted.metadata.uid != current.uid:
-            raise other_uid(kind, current.namespace, current.name, wanted.metadata.uid, current.uid)
     obj = codec.decode(kind.type, current.raw)
     entries = plain_entries(obj.metadata.managed_fields)  # type: ignore[attr-defined]
     before = codec.to_plain(of_object(kind, obj))
@@ -99,7 +97,7 @@ def decide(
         scale, said = _patched(before, wanted, options) if isinstance(wanted, Patch) else (wanted, [])
         owned = updated(target, before, codec.to_plain(scale), manager=manager, now=now)
     author = Author(manager, now, to_main(entries, owned, kind.api_version))
-    return scaled(kind, current, scale), author, said
+    return _scaled(kind, current, scale, put=scale is wanted), author, said
 
 
 def _patched(before: dict[str, Any], patch: Patch, options: WriteOptions) -> tuple[autoscaling_v1.Scale, list[str]]:

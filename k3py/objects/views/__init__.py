@@ -24,5 +24,5 @@ def of(kind: type[Wire]) -> View | None:
 
 def shown(kind: Kind, raw: bytes) -> bytes:
     """Stored JSON as the kind shows it: as it is, or converted for a view."""
-    view = VIEWS.get(kind.type) if kind.view_of is not None else None
+    view = of(kind.type) if kind.view_of is not None else None
     return raw if view is None else codec.encode(view.from_stored(raw))
