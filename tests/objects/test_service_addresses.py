@@ -126,9 +126,9 @@ def test_the_second_address_is_the_first_as_a_native_ghost_of_the_vpc():
         made = await plain.create("Service", **service("a", ipFamilyPolicy="RequireDualStack"))
         assert made["spec"]["ipFamilies"] == ["IPv4", "IPv6"]
         assert made["spec"]["clusterIPs"] == [made["spec"]["clusterIP"], second(plain, made["spec"]["clusterIP"])]
-        asked = await plain.create("Service", **service("b", clusterIP="10.43.0.6", ipFamilies=["IPv4", "IPv6"]))
+        both = {"ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "PreferDualStack"}
+        asked = await plain.create("Service", **service("b", clusterIP="10.43.0.6", **both))
         assert asked["spec"]["clusterIPs"][1] == second(plain, "10.43.0.6")
-        assert asked["spec"]["ipFamilyPolicy"] == "RequireDualStack"
         headless = await plain.create("Service", **service("c", clusterIP="None", ipFamilyPolicy="PreferDualStack"))
         assert (headless["spec"]["clusterIPs"], headless["spec"]["ipFamilies"]) == (["None"], ["IPv4", "IPv6"])
 
@@ -138,6 +138,16 @@ def test_the_second_address_is_the_first_as_a_native_ghost_of_the_vpc():
 def test_one_family_is_what_one_gets_without_asking():
     async def story(plain):
         assert families(await plain.create("Service", **service("a"))) == ("SingleStack", ["IPv4"], 1)
+
+    tell(story)
+
+
+def test_a_service_whose_endpoints_somebody_else_keeps_may_have_any_family():
+    async def story(plain):
+        free = await plain.create("Service", **service("a", clusterIP="None"))
+        assert families(free) == ("RequireDualStack", ["IPv4", "IPv6"], 1)
+        chosen = await plain.create("Service", **service("b", clusterIP="None", selector={"a": "b"}))
+        assert families(chosen) == ("SingleStack", ["IPv4"], 1)
 
     tell(story)
 
@@ -177,7 +187,8 @@ def test_a_vpc_without_number_gives_one_family_until_it_has_it():
     ("spec", "why"),
     [
         ({"ipFamilies": ["IPv6"]}, "not configured on this cluster"),
-        ({"ipFamilies": ["IPv6", "IPv4"]}, "not configured on this cluster"),
+        ({"ipFamilies": ["IPv6", "IPv4"], "ipFamilyPolicy": "PreferDualStack"}, "not configured on this cluster"),
+        ({"ipFamilies": ["IPv4", "IPv6"]}, "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families"),
         ({"ipFamilies": ["IPv4", "IPv4"]}, "Duplicate value"),
         ({"ipFamilies": ["IPv4", "IPv5"]}, "Unsupported value"),
         ({"ipFamilies": ["IPv4", "IPv6", "IPv4"]}, "Duplicate value"),
@@ -185,7 +196,12 @@ def test_a_vpc_without_number_gives_one_family_until_it_has_it():
         ({"ipFamilyPolicy": "Both"}, "Unsupported value"),
         ({"clusterIP": "fd00::1"}, "not configured on this cluster"),
         ({"clusterIP": "fd00::1", "ipFamilies": ["IPv4"]}, "expected an IPv4 value as indicated by"),
-        ({"clusterIP": "10.43.0.4", "clusterIPs": ["10.43.0.4", "fd00::1"]}, "must be fd6b:3370:"),
+        ({"clusterIP": "fd00::1"}, r"spec.clusterIPs\[0\]: Invalid value: .*: IPv6 is not configured on this cluster"),
+        ({"clusterIP": "10.43.0.4", "clusterIPs": ["10.43.0.4", "fd00::1"]}, "when multiple cluster IPs are specified"),
+        (
+            {"clusterIP": "10.43.0.4", "clusterIPs": ["10.43.0.4", "fd00::1"], "ipFamilyPolicy": "PreferDualStack"},
+            "must be fd6b:3370:",
+        ),
     ],
 )
 def test_families_that_are_refused(spec, why):

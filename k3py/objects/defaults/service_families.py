@@ -25,16 +25,26 @@ def complete(spec: core_v1.ServiceSpec, old: core_v1.ServiceSpec | None) -> None
         spec.ip_families = spec.ip_families or list(old.ip_families)
         _keep_second_address(spec, old)
         _downgrade(spec, old)
+    if not spec.ip_family_policy:
+        # Whose endpoints somebody else keeps, and who has no address, may be of any family.
+        free = spec.cluster_ip == "None" and not spec.selector
+        spec.ip_family_policy = REQUIRE_DUAL_STACK if free else SINGLE_STACK
+    if not _infer(spec):
+        return
+    spec.ip_families = spec.ip_families or [IPV4]
+    if spec.ip_family_policy in (PREFER_DUAL_STACK, REQUIRE_DUAL_STACK) and len(spec.ip_families) == 1:
+        spec.ip_families = [*spec.ip_families, *(each for each in FAMILIES if each not in spec.ip_families)]
+
+
+def _infer(spec: core_v1.ServiceSpec) -> bool:
+    """Families of the addresses that are given; returns False for a first address that no cluster here has."""
     addresses = [each for each in spec.cluster_ips if each != "None"]
     for each in addresses[len(spec.ip_families) :]:
         family = IPV6 if ":" in each else IPV4
+        if not spec.ip_families and family == IPV6:
+            return False
         spec.ip_families += [family] if family not in spec.ip_families else []
-    spec.ip_families = spec.ip_families or [IPV4]
-    if not spec.ip_family_policy:
-        dual = len(spec.ip_families) > 1 or len(spec.cluster_ips) > 1
-        spec.ip_family_policy = REQUIRE_DUAL_STACK if dual else SINGLE_STACK
-    if spec.ip_family_policy in (PREFER_DUAL_STACK, REQUIRE_DUAL_STACK) and len(spec.ip_families) == 1:
-        spec.ip_families = [*spec.ip_families, *(each for each in FAMILIES if each not in spec.ip_families)]
+    return True
 
 
 def _keep_second_address(spec: core_v1.ServiceSpec, old: core_v1.ServiceSpec) -> None:

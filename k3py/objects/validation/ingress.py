@@ -55,7 +55,7 @@ def _ingress(obj: networking_v1.Ingress, wrong: Errors, any_secrets: list[str] |
     for index, rule in enumerate(spec.rules):
         _host(rule.host, f"spec.rules[{index}].host", wrong)
         if rule.http is not None and not (any_wildcard and "*" in rule.host):
-            _http(rule.http, wrong)
+            _http(rule.http, f"spec.rules[{index}].http", wrong)
     for index, tls in enumerate(spec.tls):
         for position, host in enumerate(tls.hosts):
             wrong.each_invalid(f"spec.tls[{index}].hosts[{position}]", host, _host_name(host))
@@ -130,16 +130,15 @@ def _secret_name(name: str) -> list[str]:
 def _has_unfit_value(rule: networking_v1.IngressRule) -> bool:
     found = Errors()
     if rule.http is not None:
-        _http(rule.http, found)
+        _http(rule.http, "", found)
     return bool(found)
 
 
-def _http(value: networking_v1.HTTPIngressRuleValue, wrong: Errors) -> None:
-    """Kubernetes says of every rule's paths that they are the first rule's."""
+def _http(value: networking_v1.HTTPIngressRuleValue, path: str, wrong: Errors) -> None:
     if not value.paths:
-        wrong.required("spec.rules[0].http.paths")
+        wrong.required(f"{path}.paths")
     for index, each in enumerate(value.paths):
-        _path(each, f"spec.rules[0].http.paths[{index}]", wrong)
+        _path(each, f"{path}.paths[{index}]", wrong)
 
 
 def _path(found: networking_v1.HTTPIngressPath, path: str, wrong: Errors) -> None:

@@ -96,7 +96,7 @@ def _block(block: networking_v1.IPBlock, path: str, wrong: Errors, kept: Collect
         place = f"{path}.except[{index}]"
         part = check_network(place, text, wrong, kept)
         if part is not None and not _is_strict_subset(part, whole):
-            wrong.invalid(place, str(part), "must be a strict subset of `cidr`")
+            wrong.invalid(place, text, "must be a strict subset of `cidr`")
 
 
 def _is_strict_subset(part: Network, whole: Network) -> bool:

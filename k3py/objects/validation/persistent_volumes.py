@@ -124,7 +124,8 @@ def volume_update(new: core_v1.PersistentVolume, old: core_v1.PersistentVolume, 
         wrong.forbidden("spec.persistentvolumesource", said)
     wrong.immutable("volumeMode", new.spec.volume_mode, old.spec.volume_mode)
     if old.spec.node_affinity is not None and _with_old_labels(new.spec.node_affinity) != old.spec.node_affinity:
-        wrong.invalid("nodeAffinity", go_names(new.spec.node_affinity), IMMUTABLE)
+        detail = f"{IMMUTABLE}, except for updating from beta label to GA"
+        wrong.invalid("nodeAffinity", go_names(new.spec.node_affinity), detail)
     if old.spec.volume_attributes_class_name is not None and new.spec.volume_attributes_class_name is None:
         wrong.forbidden("spec.volumeAttributesClassName", "update from non-nil value to nil is forbidden")
 

@@ -6,6 +6,7 @@ from typing import Final
 from k3py.model import names
 from k3py.model.generated import core_v1
 from k3py.objects.fields import Errors
+from k3py.objects.validation.volume_sources import driver_name
 
 _ISCSI_NAMES: Final = {
     "iqn": re.compile(r"iqn\.\d{4}-\d{2}\.[A-Za-z0-9.-]+:[^,;*&$|\s]+\Z", re.ASCII),
@@ -14,7 +15,6 @@ _ISCSI_NAMES: Final = {
 }
 _ISCSI_NAME_MAX: Final = 64
 _LUN_MAX: Final = 255
-_DRIVER_NAME_MAX: Final = 63
 
 
 def iscsi(source: core_v1.ISCSIVolumeSource, path: str, wrong: Errors) -> None:
@@ -90,16 +90,11 @@ def storage_os(source: core_v1.StorageOSVolumeSource, path: str, wrong: Errors) 
 
 def csi(source: core_v1.CSIVolumeSource, path: str, wrong: Errors) -> None:
     """A volume that a CSI driver makes for this pod alone."""
-    if not source.driver:
-        wrong.required(f"{path}.driver")
-    else:
-        if len(source.driver.encode()) > _DRIVER_NAME_MAX:
-            wrong.too_long(f"{path}.driver", _DRIVER_NAME_MAX)
-        wrong.each_invalid(f"{path}.driver", source.driver, names.dns_1123_subdomain(source.driver.lower()))
+    driver_name(source.driver, f"{path}.driver", wrong)
     reference = source.node_publish_secret_ref
     if reference is not None:
         if not reference.name:
             wrong.required(f"{path}.nodePublishSecretRef.name")
         else:
-            said = names.dns_1123_subdomain(reference.name)
-            wrong.each_invalid(f"{path}.nodePublishSecretRef.name", reference.name, said)
+            # The path is Kubernetes'.
+            wrong.each_invalid(f"{path}.name", reference.name, names.dns_1123_subdomain(reference.name))

@@ -22,10 +22,13 @@ _SYSCTL_RULE: Final = (
 _SYSCTL_LENGTH_MAX: Final = 253
 _IPC_SYSCTLS: Final = ("kernel.shm", "kernel.msg", "fs.mqueue.")
 _CREDENTIAL_BYTES_MAX: Final = 64 * 1024
-_USER_LENGTH_MAX: Final = 20
+_USER_LENGTH_MAX: Final = 104
 _DOMAIN_LENGTH_MAX: Final = 256
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_USER_FORBIDDEN: Final = frozenset('"/:;|=,+*?<>@[]')
+_USER_FORBIDDEN: Final = frozenset('"/\\:;|=,+*?<>@[]')
+_NET_BIOS: Final = re.compile(r'[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}')
+_DNS_PART: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+_DNS_DOMAIN: Final = re.compile(rf"{_DNS_PART}(?:\.{_DNS_PART})*")
 
 
 def pod_security(spec: core_v1.PodSpec, found: core_v1.PodSecurityContext, path: str, wrong: Errors) -> None:
@@ -169,19 +172,19 @@ def _windows_user(name: str, path: str, wrong: Errors) -> None:
         wrong.invalid(path, name, "runAsUserName cannot contain more than one backslash")
     else:
         domain, backslash, user = name.rpartition("\\")
-        if backslash and not domain:
-            wrong.invalid(path, name, "runAsUserName's Domain doesn't match the NetBIOS nor the DNS format")
-        elif len(domain) >= _DOMAIN_LENGTH_MAX:
+        if len(domain.encode()) >= _DOMAIN_LENGTH_MAX:
             detail = f"runAsUserName's Domain length must be under {_DOMAIN_LENGTH_MAX} characters"
             wrong.invalid(path, name, detail)
+        if backslash and not (_NET_BIOS.fullmatch(domain) or _DNS_DOMAIN.fullmatch(domain)):
+            wrong.invalid(path, name, "runAsUserName's Domain doesn't match the NetBios nor the DNS format")
         if not user:
             wrong.invalid(path, name, "runAsUserName's User cannot be empty")
-        elif len(user) > _USER_LENGTH_MAX:
+        elif len(user.encode()) > _USER_LENGTH_MAX:
             wrong.invalid(
                 path, name, f"runAsUserName's User length must not be longer than {_USER_LENGTH_MAX} characters"
             )
         if user and not set(user) - {".", " "}:
             wrong.invalid(path, name, "runAsUserName's User cannot contain only periods or spaces")
         if _USER_FORBIDDEN & set(user):
-            detail = "runAsUserName's User cannot contain the following characters: \"/:;|=,+*?<>@[]"
+            detail = "runAsUserName's User cannot contain the following characters: \"/\\:;|=,+*?<>@[]"
             wrong.invalid(path, name, detail)

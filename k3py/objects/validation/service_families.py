@@ -37,7 +37,7 @@ def check_given(spec: core_v1.ServiceSpec, wrong: Errors, kept: Collection[str] 
         if family in spec.ip_families[:index]:
             wrong.duplicate(f"{_FAMILIES}[{index}]", family)
     if spec.ip_family_policy is not None and spec.ip_family_policy not in POLICIES:
-        wrong.unsupported(_POLICY, spec.ip_family_policy, POLICIES)
+        wrong.unsupported(_POLICY, spec.ip_family_policy, sorted(POLICIES))
     if _addresses(spec, wrong, kept):
         _of_families(spec, wrong)
 
@@ -48,12 +48,19 @@ def check_change(new: core_v1.ServiceSpec, old: core_v1.ServiceSpec, wrong: Erro
         return
     if not new.cluster_ip == old.cluster_ip == HEADLESS:
         _addresses_change(new, old, wrong)
+    if HEADLESS not in (new.cluster_ip, old.cluster_ip):
+        _families_change(new, old, wrong)
+
+
+def _families_change(new: core_v1.ServiceSpec, old: core_v1.ServiceSpec, wrong: Errors) -> None:
     before, after = old.ip_families, new.ip_families
     if len(before) == len(after):
-        for index, family in enumerate(before):
-            if after[index] != family:
-                wrong.invalid(f"{_FAMILIES}[{index}]", after, _ONCE)
+        for was, now in zip(before, after, strict=True):
+            if was != now:
+                wrong.invalid(f"{_FAMILIES}[0]", after, _ONCE)
         return
+    if before and not new.cluster_ips:
+        wrong.invalid(f"{_FAMILIES}[0]", after, "primary ipFamily can not be unset")
     if before and after and before[0] != after[0]:
         wrong.invalid(f"{_FAMILIES}[0]", new.cluster_ips, _ONCE)
     if len(before) > len(after) == 1 and new.ip_family_policy != SINGLE_STACK:
@@ -118,9 +125,11 @@ def _offered(spec: core_v1.ServiceSpec, wrong: Errors) -> None:
     """One family, IPv4, or both with IPv4 first: a pod without IPv4 does not exist here."""
     for word, count in (("cluster IPs", len(spec.cluster_ips)), ("IP families", len(spec.ip_families))):
         if spec.ip_family_policy == SINGLE_STACK and count > 1:
-            detail = f"must be RequireDualStack or PreferDualStack when multiple {word} are specified"
+            detail = f"must be 'RequireDualStack' or 'PreferDualStack' when multiple {word} are specified"
             wrong.invalid(_POLICY, spec.ip_family_policy, detail)
-    if spec.cluster_ip == HEADLESS and not spec.selector:
+    if spec.cluster_ips and not spec.ip_families:
+        wrong.invalid(f"{_ADDRESSES}[0]", spec.cluster_ips, f"{IPV6} is not configured on this cluster")
+    if wrong or (spec.cluster_ip == HEADLESS and not spec.selector):
         return
     if spec.ip_families and spec.ip_families[0] != IPV4:
         wrong.invalid(f"{_FAMILIES}[0]", spec.ip_families[0], "not configured on this cluster")

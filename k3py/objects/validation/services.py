@@ -98,7 +98,7 @@ def service_status(new: core_v1.Service, old: core_v1.Service, wrong: Errors) ->
     """Addresses of a load balancer."""
     path, ingress = "status.loadBalancer.ingress", new.status.load_balancer.ingress
     if ingress and new.spec.type != "LoadBalancer":
-        wrong.forbidden(path, "may only be used when `spec.type` is LoadBalancer")
+        wrong.forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")
         return
     kept = {each.ip for each in old.status.load_balancer.ingress}
     for index, each in enumerate(ingress):

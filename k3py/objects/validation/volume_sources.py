@@ -116,6 +116,7 @@ def driver_name(text: str, path: str, wrong: Errors) -> None:
     """The name of a CSI driver."""
     if not text:
         wrong.required(path)
+        return
     if len(text.encode()) > _DRIVER_NAME_MAX:
         wrong.too_long(path, _DRIVER_NAME_MAX)
     wrong.each_invalid(path, text, names.dns_1123_subdomain(text.lower()))

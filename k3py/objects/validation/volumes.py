@@ -8,7 +8,7 @@ from k3py.model.generated import core_v1, meta_v1
 from k3py.objects.fields import Errors
 from k3py.objects.validation import remote_volumes
 from k3py.objects.validation.claims import claim_spec, claim_template_meta
-from k3py.objects.validation.local_paths import file_mode, not_reserved
+from k3py.objects.validation.local_paths import descending, file_mode
 from k3py.objects.validation.projected_volumes import downward_files, key_files, projected
 from k3py.objects.validation.volume_sources import SOURCES as PERSISTENT_SOURCES
 
@@ -49,6 +49,8 @@ def _source(volume: core_v1.Volume, pod: meta_v1.ObjectMeta | None, path: str, w
         if count > 1:
             wrong.forbidden(f"{path}.{repeated}", _ONE_ONLY)
         else:
+            if attribute == "image" and pod is not None and not source.reference:
+                wrong.required(f"{path}.{wire}.reference")  # a template may leave it to whoever makes the pod
             check(source, f"{path}.{wire}", wrong)
             if attribute == "ephemeral" and pod is not None:
                 _claim_name(pod.name, volume.name, path, wrong)
@@ -105,7 +107,7 @@ def _claim(source: core_v1.PersistentVolumeClaimVolumeSource, path: str, wrong: 
 def _git(source: core_v1.GitRepoVolumeSource, path: str, wrong: Errors) -> None:
     if not source.repository:
         wrong.required(f"{path}.repository")
-    not_reserved(source.directory, f"{path}.directory", wrong)
+    descending(source.directory, f"{path}.directory", wrong)
 
 
 def _downward(source: core_v1.DownwardAPIVolumeSource, path: str, wrong: Errors) -> None:
@@ -114,8 +116,6 @@ def _downward(source: core_v1.DownwardAPIVolumeSource, path: str, wrong: Errors)
 
 
 def _image(source: core_v1.ImageVolumeSource, path: str, wrong: Errors) -> None:
-    if not source.reference:
-        wrong.required(f"{path}.reference")
     if source.pull_policy not in MEDIA_PULL_POLICIES:
         if not source.pull_policy:
             wrong.required(f"{path}.pullPolicy")

@@ -114,7 +114,7 @@ def backend(name="s", number=80):
         ({"defaultBackend": {"resource": {"kind": "", "name": "a/b"}}}, ["kind: Required", "may not contain '/'"]),
         ({"rules": [{"host": "1.2.3.4"}]}, ["must be a DNS name, not an IP address"]),
         ({"rules": [{"host": "a.*.b"}]}, ["a wildcard DNS-1123 subdomain must start with '*.'"]),
-        ({"rules": [{"host": "*.b"}, {"http": {"paths": []}}]}, ["spec.rules[0].http.paths: Required value"]),
+        ({"rules": [{"host": "*.b"}, {"http": {"paths": []}}]}, ["spec.rules[1].http.paths: Required value"]),
         ({"rules": [{"http": {"paths": [{"backend": backend()}]}}]}, ["pathType must be specified"]),
         (
             {"rules": [{"http": {"paths": [{"path": "a//b/..", "pathType": "Exact", "backend": backend()}]}}]},

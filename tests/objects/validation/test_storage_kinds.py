@@ -88,7 +88,8 @@ def test_where_a_volume_can_be_reached_stays_but_for_new_names_of_old_labels():
     found = said(persistent_volumes.volume_update, volume(**HOST, nodeAffinity=_on("a")), old)
     assert found == [
         'nodeAffinity: Invalid value: {"Required":{"NodeSelectorTerms":[{"MatchExpressions":[{"Key":"a",'
-        '"Operator":"Exists","Values":null}],"MatchFields":null}]}}: field is immutable'
+        '"Operator":"Exists","Values":null}],"MatchFields":null}]}}: field is immutable, except'
+        " for updating from beta label to GA"
     ]
     assert said(persistent_volumes.volume_update, old, volume(**HOST)) == []
 
