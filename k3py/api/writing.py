@@ -1,10 +1,13 @@
 """Create, update, patch, delete: HTTP around ``objects``."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
-from k3py.api.applying import apply_body
+from k3py.api.heavy.helper import Helper
+from k3py.api.heavy.weight import is_heavy, is_heavy_stored
+from k3py.api.heavy.writes import Outcome, Write, perform
 from k3py.api.http.messages import Request, Response
 from k3py.api.lists import render_list
 from k3py.api.negotiation import wanted
@@ -14,39 +17,45 @@ from k3py.api.routing import Target
 from k3py.api.warning_headers import warning_headers
 from k3py.api.write_options import delete_options, media_type, write_options
 from k3py.model import codec
-from k3py.model.errors import BadRequest
-from k3py.model.generated import autoscaling_v1, core_v1
+from k3py.model.errors import BadRequest, RequestTooLarge
+from k3py.model.generated import core_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
 from k3py.model.user import User
+from k3py.objects.collections import collection_name
 from k3py.objects.decode import decode_body
 from k3py.objects.deletion import warnings
 from k3py.objects.identity import check_namespace
-from k3py.objects.options import APPLY_PATCH, WriteOptions, Written, patch_type
-from k3py.objects.patch.reading import read_patch
+from k3py.objects.options import APPLY_PATCH, WriteOptions, patch_type
 from k3py.objects.scale import SCALE
 from k3py.objects.service import Objects
+
+# Reviews, bindings and the options of deletions; the longest tokens and lists of groups are a few kB.
+QUESTION_BYTES_MAX: Final = 96 * 1024
 
 
 class Writer:
     """Answers writes."""
 
-    def __init__(self, objects: Objects, reader: Reader, reviews: Reviews, now: Now) -> None:
-        """``reader`` finds what a collection delete speaks of."""
+    def __init__(
+        self, objects: Objects, reader: Reader, reviews: Reviews, now: Now, helper: Helper | None = None
+    ) -> None:
+        """``reader`` finds what a collection delete speaks of; ``helper`` does heavy writes, where there is one."""
         self._objects = objects
         self._reader = reader
         self._reviews = reviews
         self._now = now
+        self._helper = helper
 
     async def create(self, request: Request, target: Target, user: User) -> Response:
         """Store a new object, or answer a review."""
         wanted(request)
         options = write_options(request)
-        obj, said = decode_body(target.kind, request.body, media_type(request), options.field_validation)
         if not target.kind.stored and target.kind.view_of is None:
+            _check_question(request)
+            obj, said = decode_body(target.kind, request.body, media_type(request), options.field_validation)
             return await self._ask(target, obj, options, user, said)
-        written = await self._objects.create(target.kind, target.namespace, obj, options, user)
-        return self._answer(request, target.kind, written, 201, said)
+        return self._answer(request, await self._write("create", request, target, options, user))
 
     async def _ask(self, target: Target, obj: Wire, options: WriteOptions, user: User, said: Sequence[str]) -> Response:
         if isinstance(obj, core_v1.Binding):
@@ -58,46 +67,33 @@ class Writer:
     async def update(self, request: Request, target: Target, user: User) -> Response:
         """Replace an object, or its status or scale."""
         wanted(request)
-        options = write_options(request)
-        kind = SCALE if target.subresource == "scale" else target.kind
-        obj, said = decode_body(kind, request.body, media_type(request), options.field_validation)
-        if isinstance(obj, autoscaling_v1.Scale):
-            written = await self._objects.scales.update(target.kind, target.namespace, target.name, obj, options, user)
-            return self._answer(request, SCALE, written, 200, said)
-        written = await self._objects.update(
-            target.kind, target.namespace, target.name, obj, options, user, target.subresource
-        )
-        return self._answer(request, target.kind, written, 201 if written.created else 200, said)
+        return self._answer(request, await self._write("update", request, target, write_options(request), user))
 
     async def patch(self, request: Request, target: Target, user: User) -> Response:
         """Change parts of an object, or of its status or scale; or apply what a manager wants of it."""
         wanted(request)
-        is_apply = media_type(request) == APPLY_PATCH
-        written_as = None if is_apply else patch_type(media_type(request))
-        options = write_options(request)
-        if written_as is None:
-            return await self._apply(request, target, options, user)
-        patch = read_patch(written_as, request.body, options.field_validation)
-        if target.subresource == "scale":
-            written = await self._objects.scales.patch(target.kind, target.namespace, target.name, patch, options, user)
-            return self._answer(request, SCALE, written, 200)
-        written = await self._objects.patch(
-            target.kind, target.namespace, target.name, patch, options, user, target.subresource
-        )
-        return self._answer(request, target.kind, written, 201 if written.created else 200)
+        if media_type(request) != APPLY_PATCH:
+            patch_type(media_type(request))
+        return self._answer(request, await self._write("patch", request, target, write_options(request), user))
 
-    async def _apply(self, request: Request, target: Target, options: WriteOptions, user: User) -> Response:
-        patch, said = apply_body(request.body, options.field_validation)
-        kind, namespace, name = target.kind, target.namespace, target.name
-        if target.subresource == "scale":
-            written = await self._objects.scales.apply(kind, namespace, name, patch, options, user)
-            return self._answer(request, SCALE, written, 200, said)
-        written = await self._objects.apply(kind, namespace, name, patch, options, user, target.subresource)
-        return self._answer(request, kind, written, 201 if written.created else 200, said)
+    async def _write(self, verb: str, request: Request, target: Target, options: WriteOptions, user: User) -> Outcome:
+        kind, body, sent_as = target.kind, request.body, media_type(request)
+        write = Write(verb, kind.type, target.namespace, target.name, target.subresource, body, sent_as, options, user)
+        if self._helper is not None and (is_heavy(body, sent_as) or self._changes_much(target)):
+            return await self._helper.perform(write)
+        return await perform(self._objects, write)
+
+    def _changes_much(self, target: Target) -> bool:
+        """Whether the object that is to be changed is a heavy one."""
+        if not target.name:
+            return False
+        record = self._objects.store.latest(collection_name(target.kind), target.namespace, target.name)
+        return record is not None and is_heavy_stored(record.raw)
 
     async def delete(self, request: Request, target: Target, user: User) -> Response:
         """Delete an object, now or when its finalizers and grace period let it."""
         wanted(request)
+        _check_question(request)
         options = delete_options(request)
         deleted = await self._objects.delete(target.kind, target.namespace, target.name, options, user)
         headers = warning_headers(warnings(target.kind, options))
@@ -110,6 +106,7 @@ class Writer:
     async def delete_collection(self, request: Request, target: Target, user: User) -> Response:
         """Delete all objects that the query selects."""
         form = wanted(request, collection=True)
+        _check_question(request)
         metadata, records = await self._reader.page(request, target)
         options = delete_options(request)
         await self._objects.delete_collection(target.kind, records, options, user)
@@ -119,6 +116,7 @@ class Writer:
     async def bind(self, request: Request, target: Target, user: User) -> Response:
         """``pods/binding``: a scheduler says where a pod runs."""
         options = write_options(request)
+        _check_question(request)
         obj, _ = decode_body(BINDING, request.body, media_type(request), options.field_validation)
         assert isinstance(obj, core_v1.Binding)
         check_namespace(BINDING, target.namespace, obj.metadata)
@@ -138,11 +136,19 @@ class Writer:
         scale = self._objects.scales.get(target.kind, target.namespace, target.name)
         return answer(request, SCALE, codec.encode(scale), self._now)
 
-    def _answer(
-        self, request: Request, kind: Kind, written: Written, status: int, said: Sequence[str] = ()
-    ) -> Response:
-        said = [*said, *written.warnings]
-        return answer(request, kind, written.raw, self._now, status, warning_headers(said))
+    def _answer(self, request: Request, done: Outcome) -> Response:
+        status = 201 if done.created else 200
+        return answer(request, done.kind, done.raw, self._now, status, warning_headers(done.warnings))
+
+
+def _check_question(request: Request) -> None:
+    """What is only asked, and not kept, is small.
+
+    Raises:
+        RequestTooLarge: it is not.
+    """
+    if len(request.body) > QUESTION_BYTES_MAX:
+        raise RequestTooLarge(f"Request entity too large: limit is {QUESTION_BYTES_MAX}")
 
 
 BINDING = Kind(core_v1.Binding, "bindings", stored=False)

@@ -17,6 +17,7 @@ from k3py.api.authentication import Authenticator, StaticTokens
 from k3py.api.authorization import AnyOf, Attributes, Authorizer, Basic, Masters
 from k3py.api.documents import Documents, IssuerDocuments
 from k3py.api.health import version_document
+from k3py.api.heavy.helper import Helper
 from k3py.api.http.limits import Limits as HttpLimits
 from k3py.api.http.server import HttpServer, bind
 from k3py.api.node_authorizer import NodeAuthorizer, NodeReferences
@@ -41,12 +42,12 @@ from k3py.daemons.settings import BadSetting, ServerSettings
 from k3py.model import vpc_v1
 from k3py.model.generated import core_v1
 from k3py.model.kinds import KINDS
-from k3py.model.user import User
 from k3py.objects.collections import collections
 from k3py.objects.service import Objects
 from k3py.objects.service_addresses import ServiceRanges
 from k3py.objects.system import decided_ranges, ensure_system_objects
 from k3py.objects.token_requests import TokenIssuer
+from k3py.objects.vpc_admission import MayUse
 from k3py.pki.rotation import keep_fresh
 from k3py.proxy.server import TunnelHub
 from k3py.store.limits import Limits
@@ -76,6 +77,7 @@ class Server:
         self._http: HttpServer | None = None
         self._control: Control | None = None
         self._joining: Joining | None = None
+        self._helper: Helper | None = None
         self.port = 0
 
     async def start(self) -> None:
@@ -139,13 +141,10 @@ class Server:
         return AnyOf(Masters(), NodeAuthorizer(references), Basic())
 
     def _make_objects(self, store: Store, authorizer: Authorizer) -> Objects:
-        def may_use(user: User, vpc: str) -> bool:
-            return authorizer.allows(user, Attributes(vpc_v1.USE_VERB, vpc_v1.GROUP, "vpcs", name=vpc))
-
         # Without pod networks nobody would answer at a second address.
         wanted = ServiceRanges(IPv4Network(self._settings.service_cidr), dual_stack=not self._settings.api_only)
         ranges = decided_ranges(store, wanted)
-        return Objects(store, self._clock, self._source, ranges, may_use)
+        return Objects(store, self._clock, self._source, ranges, _use_of_vpcs(authorizer))
 
     def _listen(
         self,
@@ -181,6 +180,7 @@ class Server:
     ) -> Api:
         joining = self._joining = Joining(cluster, objects, self._hub, self._clock)
         joining.follow_deletions()
+        self._helper = Helper(objects, _use_of_vpcs(authorizer))
         system = f"{platform.system().lower()}/{_GO_ARCH.get(platform.machine(), platform.machine())}"
         keys = cluster.token_keys
         accounts = ServiceAccountTokens(store, keys, self._clock)
@@ -189,7 +189,7 @@ class Server:
             Authenticator([*static_tokens, accounts]),
             authorizer,
             Router(KINDS),
-            Resources(objects, authorizer, self._hub, tokens, self._source),
+            Resources(objects, authorizer, self._hub, tokens, self._source, self._helper),
             Documents(KINDS, version_document(system, platform.python_version()), {}, IssuerDocuments.of(keys)),
             joining.routes(),
         )
@@ -223,9 +223,16 @@ class Server:
             await self._http.stop(STOP_GRACE_SECONDS)
         elif self._listener is not None:
             self._listener.close()
+        if self._helper is not None:
+            await self._helper.stop()
         if self._store is not None:
             await self._store.close()
         self._status.remove()
+
+
+def _use_of_vpcs(authorizer: Authorizer) -> MayUse:
+    """Who may use which VPC, as the authorizer says."""
+    return lambda user, vpc: authorizer.allows(user, Attributes(vpc_v1.USE_VERB, vpc_v1.GROUP, "vpcs", name=vpc))
 
 
 _GO_ARCH = {"x86_64": "amd64", "aarch64": "arm64"}

@@ -56,9 +56,14 @@ def encode_bounded(obj: Wire) -> bytes:
     return raw
 
 
+def at_revision(raw: bytes, revision: int) -> bytes:
+    """An encoded object's bytes with another revision as its resource version."""
+    return _RESOURCE_VERSION.sub(b'"resourceVersion":"%d"' % revision, raw, count=1)
+
+
 def tombstone(raw: bytes, revision: int) -> bytes:
     """A deleted object's bytes, with the deletion's revision as its resource version."""
-    return _RESOURCE_VERSION.sub(b'"resourceVersion":"%d"' % revision, raw, count=1)
+    return at_revision(raw, revision)
 
 
 # The first one is the object's own: metadata comes right after kind and apiVersion, resourceVersion before any map

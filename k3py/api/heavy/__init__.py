@@ -1,0 +1,1 @@
+"""Writes that would keep everybody waiting: told from others by their looks, and decided in a process of their own."""
