@@ -224,6 +224,10 @@ BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
 DENSE_YAML = b"a: [" + b"x," * (3 * MIB // 2 - 999) + b"x]"
 OPERATIONS = b",".join([b'{"op":"add","path":"/metadata/annotations/a%d","value":"x"}' % n for n in range(10_000)])
 PATCH = b'[{"op":"add","path":"/metadata/annotations","value":{}},' + OPERATIONS[: OPERATIONS.rfind(b",{")] + b"]"
+CONTAINERS = b",".join([b'{"name":"c%d","image":"a"}' % n for n in range(29_000)])
+MANY_CONTAINERS = b'{"metadata":{"name":"a"},"spec":{"containers":[%b]}}' % CONTAINERS
+MANY_KEYS = b'{"data":{%b}}' % b",".join([b'"k%05d":"x"' % n for n in range(49_000)])
+APPLIED = b'{"apiVersion":"v1","kind":"ConfigMap",' + MANY_KEYS[1:]
 MATCHES_NOTHING = "labelSelector=app%3Dbench%2Cbucket%3Dnone"
 
 ATTACKS = (
@@ -287,5 +291,24 @@ ATTACKS = (
         "JSON patches",
         "2 writers of 10,000 operations",
         Again(2, posted(f"{CONFIG_MAPS}/map-00002", PATCH, "application/json-patch+json", "PATCH")),
+    ),
+    Attack("containers", "2 writers of a pod with 29,000", Again(2, posted(PODS, MANY_CONTAINERS))),
+    Attack(
+        "merges",
+        "2 writers of 49,000 keys",
+        Again(2, posted(f"{CONFIG_MAPS}/map-00003", MANY_KEYS, "application/merge-patch+json", "PATCH")),
+    ),
+    Attack(
+        "applies",
+        "2 writers of 49,000 keys",
+        Again(
+            2,
+            posted(
+                f"{CONFIG_MAPS}/map-00004?fieldManager=bench&force=true",
+                APPLIED,
+                "application/apply-patch+yaml",
+                "PATCH",
+            ),
+        ),
     ),
 )
