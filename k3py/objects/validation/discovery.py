@@ -8,7 +8,7 @@ from k3py.model.generated import discovery_v1
 from k3py.objects.fields import Errors
 from k3py.objects.meta import NameRule
 from k3py.objects.validation.addresses import check_address, is_ipv6, parse_address
-from k3py.objects.validation.endpoints import address_warnings, not_special
+from k3py.objects.validation.endpoints import address_warnings, not_special, port_protocols
 from k3py.objects.validation.scheduling import labels
 
 ENDPOINTS_MAX: Final = 1_000
@@ -17,7 +17,6 @@ PORTS_MAX: Final = 20_000
 HINTS_MAX: Final = 8
 TOPOLOGY_MAX: Final = 16
 ADDRESS_TYPES: Final = ("FQDN", "IPv4", "IPv6")
-PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 
 
 def endpoint_slice(obj: discovery_v1.EndpointSlice, wrong: Errors) -> None:
@@ -134,9 +133,4 @@ def _ports(ports: list[discovery_v1.EndpointPort], wrong: Errors) -> None:
         if name in known:
             wrong.duplicate(f"{path}.name", name)
         known.add(name)
-        if not port.protocol:
-            wrong.required(f"{path}.protocol")
-        elif port.protocol not in PROTOCOLS:
-            wrong.unsupported(f"{path}.protocol", port.protocol, PROTOCOLS)
-        if port.app_protocol is not None:
-            wrong.each_invalid(f"{path}.appProtocol", port.app_protocol, names.qualified_name(port.app_protocol))
+        port_protocols(port.protocol, port.app_protocol, path, wrong)

@@ -69,12 +69,17 @@ def _port(port: core_v1.EndpointPort, needs_name: bool, path: str, wrong: Errors
     elif needs_name:
         wrong.required(f"{path}.name")
     wrong.each_invalid(f"{path}.port", port.port, names.port_number(port.port))
-    if not port.protocol:
+    port_protocols(port.protocol, port.app_protocol, path, wrong)
+
+
+def port_protocols(protocol: str | None, app_protocol: str | None, path: str, wrong: Errors) -> None:
+    """What an endpoint's port at ``path`` speaks: one of three transport protocols, and anything above it."""
+    if not protocol:
         wrong.required(f"{path}.protocol")
-    elif port.protocol not in PROTOCOLS:
-        wrong.unsupported(f"{path}.protocol", port.protocol, PROTOCOLS)
-    if port.app_protocol is not None:
-        wrong.each_invalid(f"{path}.appProtocol", port.app_protocol, names.qualified_name(port.app_protocol))
+    elif protocol not in PROTOCOLS:
+        wrong.unsupported(f"{path}.protocol", protocol, PROTOCOLS)
+    if app_protocol is not None:
+        wrong.each_invalid(f"{path}.appProtocol", app_protocol, names.qualified_name(app_protocol))
 
 
 def endpoints_warnings(obj: core_v1.Endpoints) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Final
 from k3py.model import names
 from k3py.model.generated import core_v1
 from k3py.objects.fields import Errors
-from k3py.objects.validation.volume_sources import driver_name
+from k3py.objects.validation.volume_sources import driver_name, storage_os_names
 
 _ISCSI_NAMES: Final = {
     "iqn": re.compile(r"iqn\.\d{4}-\d{2}\.[A-Za-z0-9.-]+:[^,;*&$|\s]+\Z", re.ASCII),
@@ -77,13 +77,7 @@ def azure_file(source: core_v1.AzureFileVolumeSource, path: str, wrong: Errors) 
 
 def storage_os(source: core_v1.StorageOSVolumeSource, path: str, wrong: Errors) -> None:
     """A StorageOS volume."""
-    if not source.volume_name:
-        wrong.required(f"{path}.volumeName")
-    else:
-        wrong.each_invalid(f"{path}.volumeName", source.volume_name, names.dns_1123_label(source.volume_name))
-    if source.volume_namespace:
-        said = names.dns_1123_label(source.volume_namespace)
-        wrong.each_invalid(f"{path}.volumeNamespace", source.volume_namespace, said)
+    storage_os_names(source.volume_name, source.volume_namespace, path, wrong)
     if source.secret_ref is not None and not source.secret_ref.name:
         wrong.required(f"{path}.secretRef.name")
 

@@ -230,14 +230,18 @@ def _azure_disk(source: core_v1.AzureDiskVolumeSource, path: str, wrong: Errors)
         wrong.unsupported(f"{path}.diskURI", source.disk_uri, (_MANAGED if is_managed else _BLOB,))
 
 
-def _storage_os(source: core_v1.StorageOSPersistentVolumeSource, path: str, wrong: Errors) -> None:
-    if not source.volume_name:
+def storage_os_names(name: str | None, namespace: str | None, path: str, wrong: Errors) -> None:
+    """What a StorageOS volume at ``path`` is called there."""
+    if not name:
         wrong.required(f"{path}.volumeName")
     else:
-        wrong.each_invalid(f"{path}.volumeName", source.volume_name, names.dns_1123_label(source.volume_name))
-    if source.volume_namespace:
-        said = names.dns_1123_label(source.volume_namespace)
-        wrong.each_invalid(f"{path}.volumeNamespace", source.volume_namespace, said)
+        wrong.each_invalid(f"{path}.volumeName", name, names.dns_1123_label(name))
+    if namespace:
+        wrong.each_invalid(f"{path}.volumeNamespace", namespace, names.dns_1123_label(namespace))
+
+
+def _storage_os(source: core_v1.StorageOSPersistentVolumeSource, path: str, wrong: Errors) -> None:
+    storage_os_names(source.volume_name, source.volume_namespace, path, wrong)
     if source.secret_ref is not None:
         _given(source.secret_ref, f"{path}.secretRef", wrong, "name", "namespace")
 
