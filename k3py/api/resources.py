@@ -29,6 +29,8 @@ Handled = Answer | Awaitable[Answer]
 # Every method that HTTP clients of applications use; a verb is what authorization is asked for.
 PROXY_VERBS = ("get", "create", "update", "patch", "delete", "options")
 Handler = Callable[[Request, Target, User], Handled]
+# Subresources that are the object itself, of which a write changes only a part.
+_PARTS = ("status", "approval", "ephemeralcontainers", "resize")
 
 
 class Resources:
@@ -103,23 +105,15 @@ def _metrics(metrics: Metrics) -> Mapping[str, Handler]:
 def _subresources(
     reader: Reader, writer: Writer, streams: PodStreams, tokens: Tokens
 ) -> Mapping[tuple[str, str], Handler]:
+    parts: dict[tuple[str, str], Handler] = {}
+    for each in _PARTS:
+        parts[each, "get"] = lambda request, target, user: reader.get(request, target)
+    parts["scale", "get"] = lambda request, target, user: writer.get_scale(request, target)
+    for each in (*_PARTS, "scale"):
+        parts[each, "update"], parts[each, "patch"] = writer.update, writer.patch
     return {
-        ("status", "get"): lambda request, target, user: reader.get(request, target),
-        ("status", "update"): writer.update,
-        ("status", "patch"): writer.patch,
-        ("approval", "get"): lambda request, target, user: reader.get(request, target),
-        ("approval", "update"): writer.update,
-        ("approval", "patch"): writer.patch,
+        **parts,
         ("finalize", "update"): writer.update,
-        ("ephemeralcontainers", "get"): lambda request, target, user: reader.get(request, target),
-        ("ephemeralcontainers", "update"): writer.update,
-        ("ephemeralcontainers", "patch"): writer.patch,
-        ("resize", "get"): lambda request, target, user: reader.get(request, target),
-        ("resize", "update"): writer.update,
-        ("resize", "patch"): writer.patch,
-        ("scale", "get"): lambda request, target, user: writer.get_scale(request, target),
-        ("scale", "update"): writer.update,
-        ("scale", "patch"): writer.patch,
         ("binding", "create"): writer.bind,
         ("token", "create"): tokens.create,
         ("log", "get"): lambda request, target, user: streams.log(request, target),

@@ -5,7 +5,7 @@ from typing import Any
 
 from k3py.api.columns.column import AGE, NAME, NONE, Column, Columns, age, containers_and_images, label_map
 from k3py.api.columns.described import meaning
-from k3py.api.columns.workloads import CONTAINERS, IMAGES, selector_column
+from k3py.api.columns.workloads import CONTAINERS, IMAGES, replica_cells, replica_columns
 from k3py.model.generated import core_v1
 from k3py.model.struct import Wire
 
@@ -13,16 +13,7 @@ _ENDPOINTS_SHOWN = 3
 
 
 def _replication_controller(controller: core_v1.ReplicationController, now: float) -> list[Any]:
-    spec, status = controller.spec, controller.status
-    return [
-        controller.metadata.name,
-        spec.replicas or 0,
-        status.replicas,
-        status.ready_replicas,
-        age(controller.metadata, now),
-        *(("", "") if spec.template is None else containers_and_images(spec.template)),
-        label_map(spec.selector),
-    ]
+    return replica_cells(controller, label_map(controller.spec.selector), now)
 
 
 def _pod_template(template: core_v1.PodTemplate, now: float) -> list[Any]:
@@ -52,17 +43,7 @@ def _addresses(subsets: list[core_v1.EndpointSubset]) -> str:
 
 
 REPLICATION_CONTROLLERS = Columns(
-    (
-        NAME,
-        Column("Desired", "integer", description=meaning(core_v1.ReplicationControllerSpec, "replicas")),
-        Column("Current", "integer", description=meaning(core_v1.ReplicationControllerStatus, "replicas")),
-        Column("Ready", "integer", description=meaning(core_v1.ReplicationControllerStatus, "readyReplicas")),
-        AGE,
-        CONTAINERS,
-        IMAGES,
-        selector_column(core_v1.ReplicationControllerSpec),
-    ),
-    _replication_controller,
+    replica_columns(core_v1.ReplicationControllerSpec, core_v1.ReplicationControllerStatus), _replication_controller
 )
 POD_TEMPLATES = Columns(
     (

@@ -31,6 +31,20 @@ def selector_column(kind: type[Wire]) -> Column:
     return Column("Selector", priority=1, description=meaning(kind, "selector"))
 
 
+def replica_columns(spec: type[Wire], status: type[Wire]) -> tuple[Column, ...]:
+    """Those of what keeps a number of equal pods; the Struct classes of its spec and status say what they mean."""
+    return (
+        NAME,
+        Column("Desired", "integer", description=meaning(spec, "replicas")),
+        Column("Current", "integer", description=meaning(status, "replicas")),
+        Column("Ready", "integer", description=meaning(status, "readyReplicas")),
+        AGE,
+        CONTAINERS,
+        IMAGES,
+        selector_column(spec),
+    )
+
+
 def controller_text(metadata: meta_v1.ObjectMeta) -> str:
     """The controlling owner as ``statefulset.apps/name``; ``<none>`` without one."""
     for owner in metadata.owner_references:
@@ -54,14 +68,20 @@ def _deployment(deployment: apps_v1.Deployment, now: float) -> list[Any]:
 
 
 def _replica_set(replica_set: apps_v1.ReplicaSet, now: float) -> list[Any]:
+    return replica_cells(replica_set, selector_text(replica_set.spec.selector), now)
+
+
+def replica_cells(obj: apps_v1.ReplicaSet | core_v1.ReplicationController, selector: str, now: float) -> list[Any]:
+    """What ``replica_columns`` hold of an object; ``selector`` is its selector as text."""
+    template = obj.spec.template
     return [
-        replica_set.metadata.name,
-        replica_set.spec.replicas or 0,
-        replica_set.status.replicas,
-        replica_set.status.ready_replicas,
-        age(replica_set.metadata, now),
-        *containers_and_images(replica_set.spec.template),
-        selector_text(replica_set.spec.selector),
+        obj.metadata.name,
+        obj.spec.replicas or 0,
+        obj.status.replicas,
+        obj.status.ready_replicas,
+        age(obj.metadata, now),
+        *(("", "") if template is None else containers_and_images(template)),
+        selector,
     ]
 
 
@@ -112,19 +132,7 @@ DEPLOYMENTS = Columns(
     ),
     _deployment,
 )
-REPLICA_SETS = Columns(
-    (
-        NAME,
-        Column("Desired", "integer", description=meaning(apps_v1.ReplicaSetSpec, "replicas")),
-        Column("Current", "integer", description=meaning(apps_v1.ReplicaSetStatus, "replicas")),
-        Column("Ready", "integer", description=meaning(apps_v1.ReplicaSetStatus, "readyReplicas")),
-        AGE,
-        CONTAINERS,
-        IMAGES,
-        selector_column(apps_v1.ReplicaSetSpec),
-    ),
-    _replica_set,
-)
+REPLICA_SETS = Columns(replica_columns(apps_v1.ReplicaSetSpec, apps_v1.ReplicaSetStatus), _replica_set)
 STATEFUL_SETS = Columns((NAME, READY, AGE, CONTAINERS, IMAGES), _stateful_set)
 DAEMON_SETS = Columns(
     (
