@@ -8,13 +8,13 @@ from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from k3py.api.columns import table
 from k3py.api.http.messages import JSON, Response
 from k3py.api.http.parts import SEPARATOR, Parts, Steps
 from k3py.api.negotiation import Form, Wanted
 from k3py.api.paging import Page
+from k3py.api.yaml_text import dumped
 from k3py.model.errors import NotAcceptable
 from k3py.model.registry import Kind
 from k3py.objects.views import shown
@@ -27,8 +27,6 @@ PLAIN_AT_ONCE: Final = 5_000
 SLICE_BYTES: Final = 64 * 1024
 # Rendered objects of one piece of work, some tenths of a millisecond: rows, metadata or other versions; YAML.
 RENDERED_PIECE: Final = 10
-
-_DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 Scan = Callable[[], Generator[None, None, Page]]
 Metadata = Callable[[Page], dict[str, Any]]
@@ -180,27 +178,20 @@ def _in_yaml(frame: bytes, field: str, items: Iterable[bytes]) -> Iterator[bytes
     document = msgspec.json.decode(frame)
     first = next(items := iter(items), None)
     if first is None:
-        yield _dumped(document)
+        yield dumped(document)
         return
     before = {key: value for key, value in document.items() if key < field}
     behind = {key: value for key, value in document.items() if key > field}
-    yield _dumped(before) + field.encode() + b":\n"
+    yield dumped(before) + field.encode() + b":\n"
     for item in chain((first,), items):
-        yield _dumped([msgspec.json.decode(item)])
-    yield _dumped(behind)
-
-
-def _dumped(value: Any) -> bytes:
-    text: bytes = yaml.dump(
-        value, Dumper=_DUMPER, default_flow_style=False, sort_keys=True, allow_unicode=False, encoding="utf-8"
-    )
-    return text
+        yield dumped([msgspec.json.decode(item)])
+    yield dumped(behind)
 
 
 def respond(status: int, body: bytes, form: Wanted, headers: Sequence[tuple[str, str]] = ()) -> Response:
     """A finished JSON document as the answer, turned into YAML when that was asked for."""
     if form.yaml:
-        return Response(status, _dumped(msgspec.json.decode(body)), YAML, headers)
+        return Response(status, dumped(msgspec.json.decode(body)), YAML, headers)
     return Response(status, body, headers=headers)
 
 

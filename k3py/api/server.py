@@ -10,6 +10,7 @@ from k3py.api.documents import Documents
 from k3py.api.http.messages import Request
 from k3py.api.impersonation import acting_user
 from k3py.api.parameters import is_true
+from k3py.api.refusals import refusing_in_its_form
 from k3py.api.resources import Handled, Resources
 from k3py.api.routing import Router, Target
 from k3py.model.user import User
@@ -49,6 +50,11 @@ class Api:
         Raises:
             Problem: the request is refused; the server answers with its Status.
         """
+        if b"yaml" in request.headers.get(b"accept", b""):
+            return refusing_in_its_form(request, lambda: self._answer(request))
+        return self._answer(request)
+
+    def _answer(self, request: Request) -> Handled:
         path = request.path
         extra = self._extras.get((request.method, path))
         if extra is not None:

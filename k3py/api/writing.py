@@ -9,7 +9,7 @@ from k3py.api.heavy.helper import Helper
 from k3py.api.heavy.weight import is_heavy, is_heavy_stored
 from k3py.api.heavy.writes import Outcome, Write, perform
 from k3py.api.http.messages import Request, Response
-from k3py.api.lists import render_list
+from k3py.api.lists import render_list, respond
 from k3py.api.negotiation import wanted
 from k3py.api.reading import Now, Reader, answer
 from k3py.api.reviews import Reviews, own_review
@@ -92,13 +92,13 @@ class Writer:
 
     async def delete(self, request: Request, target: Target, user: User) -> Response:
         """Delete an object, now or when its finalizers and grace period let it."""
-        wanted(request)
+        form = wanted(request)
         _check_question(request)
         options = delete_options(request)
         deleted = await self._objects.delete(target.kind, target.namespace, target.name, options, user)
         headers = warning_headers(warnings(target.kind, options))
         if deleted.is_status:
-            return Response(200, deleted.raw, headers=headers)
+            return respond(200, deleted.raw, form, headers)
         # As Kubernetes: whoever asked in this old way hears that the deletion goes on.
         status = 202 if options.orphan_dependents is False and not deleted.gone else 200
         return answer(request, target.kind, deleted.raw, self._now, status, headers)
