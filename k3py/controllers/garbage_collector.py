@@ -176,9 +176,10 @@ class GarbageCollector:
             entry = KINDS.named(reference.api_version, reference.kind)
             if entry is None or entry.type not in self.writes:
                 continue
-            found: Any = caches.with_uid(entry.type, reference.uid)
-            elsewhere = found is not None and found.metadata.namespace not in ("", meta.namespace)
-            owners[reference.uid] = None if found is None or elsewhere else Item(entry.type, found.metadata)
+            namespace = meta.namespace if entry.namespaced else ""
+            found: Any = caches.get(entry.type, namespace, reference.name)
+            is_there = found is not None and found.metadata.uid == reference.uid
+            owners[reference.uid] = Item(entry.type, found.metadata) if is_there else None
         return owners
 
     def _dependents(self, uid: str, caches: Caches) -> list[Item]:

@@ -53,7 +53,6 @@ class Informer:
         self.bare = bare
         self.revision = 0
         self._namespaces: dict[str, dict[str, Record]] = {}
-        self._uids: dict[str, Record] = {}
         self._indexes = dict(indexes)
         self._groups = {name: Groups() for name in indexes}
         self._handlers: list[Handler] = []
@@ -74,11 +73,6 @@ class Informer:
     def get(self, namespace: str, name: str) -> Any:
         """The object, or None."""
         record = self._record(namespace, name)
-        return None if record is None else self._read(record)
-
-    def with_uid(self, uid: str) -> Any:
-        """The object of that uid, or None."""
-        record = self._uids.get(uid)
         return None if record is None else self._read(record)
 
     def objects(self, namespace: str = "") -> View[Any]:
@@ -144,7 +138,6 @@ class Informer:
 
     def _keep(self, record: Record, new: Any) -> None:
         self._namespaces.setdefault(record.namespace, {})[record.name] = record
-        self._uids[record.uid] = record
         for name, values in self._indexes.items():
             groups = self._groups[name]
             for value in values(new):
@@ -155,8 +148,6 @@ class Informer:
         del records[record.name]
         if not records:
             del self._namespaces[record.namespace]
-        if self._uids.get(record.uid) is record:
-            del self._uids[record.uid]
         for name, values in self._indexes.items():
             groups = self._groups[name]
             for value in values(old):
@@ -203,10 +194,6 @@ class Caches:
     def get(self, kind: type[T], namespace: str, name: str) -> T | None:
         """The object, or None."""
         return cast("T | None", self._informers[kind].get(namespace, name))
-
-    def with_uid(self, kind: type[T], uid: str) -> T | None:
-        """The object of a kind that has this uid, or None."""
-        return cast("T | None", self._informers[kind].with_uid(uid))
 
     def list(self, kind: type[T], namespace: str = "") -> View[T]:
         """All objects of a kind, or those of one namespace."""

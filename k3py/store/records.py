@@ -4,7 +4,7 @@ The bytes stay as they were encoded at the write; nobody decodes them to answer 
 take 79 MB so, 278 MB as typed objects.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -48,6 +48,17 @@ def share(text: str) -> str:
         _shared.clear()
     _shared[text] = text
     return text
+
+
+_shared_fields: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+
+def share_fields(fields: Iterable[str]) -> tuple[str, ...]:
+    """The values of selectable fields, as one tuple with earlier equal ones: waiting pods have the same."""
+    values = tuple(map(share, fields))
+    if len(_shared_fields) >= SHARED_TEXTS_MAX:
+        _shared_fields.clear()
+    return _shared_fields.setdefault(values, values)
 
 
 class Header:

@@ -12,7 +12,7 @@ import msgspec
 
 from k3py.store.errors import Corrupt
 from k3py.store.keys import change_key, registry_key
-from k3py.store.records import Change, ChangeType, Header, Labels, Record, intern_labels, share
+from k3py.store.records import Change, ChangeType, Header, Labels, Record, intern_labels, share, share_fields
 from k3py.store.sealing import Sealer
 
 ROW_VERSION: Final = b"\x01"
@@ -106,8 +106,9 @@ def read_record(key: bytes, value: bytes, sealer: Sealer | None) -> tuple[Record
         body = _decode_body(_plain(row.key_id, row.body, key, row.uid, sealer))
     except (msgspec.MsgspecError, ValueError) as problem:
         raise Corrupt(f"cannot read {key.decode(errors='replace')}: {problem}") from problem
-    labels = intern_labels(body.labels)
-    record = Record(row.collection, row.namespace, row.name, row.revision, row.uid, body.raw, labels, body.fields)
+    labels, fields = intern_labels(body.labels), share_fields(body.fields)
+    collection, namespace = share(row.collection), share(row.namespace)
+    record = Record(collection, namespace, row.name, row.revision, row.uid, body.raw, labels, fields)
     return record, row.written_at
 
 
@@ -149,7 +150,7 @@ def read_change(key: bytes, value: bytes, sealer: Sealer | None) -> StoredChange
     except (msgspec.MsgspecError, ValueError) as problem:
         raise Corrupt(f"cannot read {key.decode(errors='replace')}: {problem}") from problem
     labels = intern_labels(body.labels)
-    fields = tuple(map(share, body.fields))
+    fields = share_fields(body.fields)
     collection, namespace = share(row.collection), share(row.namespace)
     record = Record(collection, namespace, row.name, row.revision, row.uid, body.raw or b"", labels, fields)
     before = body.before

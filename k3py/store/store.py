@@ -26,7 +26,7 @@ from k3py.store.history import listing_before
 from k3py.store.keys import FORMAT, registry_key
 from k3py.store.limits import Limits
 from k3py.store.log import Log, Puts
-from k3py.store.records import Change, Changes, ChangeType, Listing, Record, intern_labels, share
+from k3py.store.records import Change, Changes, ChangeType, Listing, Record, intern_labels, share, share_fields
 from k3py.store.recovery import FORMAT_VERSION, Found, Past, read_all, resolve_changes
 from k3py.store.refusals import refusal_of
 from k3py.store.revisions import Revisions
@@ -339,7 +339,7 @@ class Store:
         else:
             kind = ChangeType.ADDED if latest is None else ChangeType.MODIFIED
             encoded = operation.encode(revision)
-            labels, fields = intern_labels(encoded.labels), tuple(map(share, encoded.fields))
+            labels, fields = intern_labels(encoded.labels), share_fields(encoded.fields)
             record = Record(collection, namespace, name, revision, encoded.uid, encoded.raw, labels, fields)
         assert self._revisions.next == revision, "encode wrote to the store"
         self._revisions.give()

@@ -27,11 +27,12 @@ class Tail:
         self._entries_max = entries_max
         self._entries_trim = entries_max + int(entries_max * TRIM_STEP)
         self._bytes_max = bytes_max
-        self._kept: deque[tuple[int, int]] = deque()
+        self._revisions: deque[int] = deque()
+        self._sizes: deque[int] = deque()
         self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._revisions)
 
     def keeps(self, revision: int) -> bool:
         """Whether the change of this revision, once made to the collection, is still in the log."""
@@ -40,12 +41,13 @@ class Tail:
     def add(self, change: Change) -> None:
         """A change whose row goes into the log with the next batch."""
         size = cost(change)
-        self._kept.append((change.revision, size))
+        self._revisions.append(change.revision)
+        self._sizes.append(size)
         self._bytes += size
 
     def trim(self) -> list[Put]:
         """What to write so that the tail is within its bounds again; nothing while it is not over them by a step."""
-        if len(self._kept) <= self._entries_trim and self._bytes <= self._bytes_max:
+        if len(self) <= self._entries_trim and self._bytes <= self._bytes_max:
             return []
         return self._drop_to(self._entries_max, self._bytes_max - int(self._bytes_max * TRIM_STEP))
 
@@ -57,9 +59,9 @@ class Tail:
 
     def _drop_to(self, entries: int, size: int) -> list[Put]:
         rows: list[Put] = []
-        while self._kept and (len(self._kept) > entries or self._bytes > size):
-            self.floor, freed = self._kept.popleft()
-            self._bytes -= freed
+        while self._revisions and (len(self) > entries or self._bytes > size):
+            self.floor = self._revisions.popleft()
+            self._bytes -= self._sizes.popleft()
             rows.append((change_key(self.floor), None))
         rows.append((floor_key(self._collection), number_row(self.floor)))
         return rows

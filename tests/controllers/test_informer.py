@@ -74,7 +74,6 @@ def test_a_cache_is_what_a_dictionary_would_be(steps: Sequence[tuple[str, str, b
         assert set(cache.values(BY_NODE)) == {v for v in placed.values() if v}
         selected = cache.objects("shop").matching(lambda labels: labels.get("app") == "web")
         assert names(selected) == sorted(key for key, value in model.items() if value.labels)
-        assert [cache.with_uid(f"uid of {key}") is not None for key in "abcd"] == [key in model for key in "abcd"]
         assert len(cache) == len(model)
 
 
@@ -142,6 +141,6 @@ def test_readers_of_a_kind_share_its_cache_and_its_indexes() -> None:
     put(caches.informer(core_v1.Pod), record("a", 1, "n1"))
     put(caches.informer(core_v1.Pod), record("b", 2, "n2"))
     assert names(caches.by(core_v1.Pod, BY_NODE, "n1", "n2")) == ["a", "b"]
-    found = caches.with_uid(core_v1.Pod, "uid of b")
+    found = caches.get(core_v1.Pod, "shop", "b")
     assert found is not None
     assert found.spec.node_name == "n2"
