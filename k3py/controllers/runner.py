@@ -86,6 +86,7 @@ class Runner:
         self._writer = writer
         self._source = source
         self._tasks = Tasks()
+        self._starting = True
         self._started_at = clock.monotonic()
         self._running = [
             _Running(each, WorkQueue(randomness), EventRecorder(each.name, event_writer, clock, randomness))
@@ -103,22 +104,22 @@ class Runner:
 
     @property
     def idle(self) -> bool:
-        """No key waits, none is worked on; delayed ones do not count."""
-        return all(each.queue.idle for each in self._running)
+        """Everything was looked at once, no key waits, none is worked on; delayed ones do not count."""
+        return not self._starting and all(each.queue.idle for each in self._running)
 
     def start(self) -> None:
         """Fill the caches, look at everything once, follow the changes."""
         self._started_at = self._clock.monotonic()
+        self._feed.start()
         for running in self._running:
             for reads in running.controller.reads:
                 self._subscribe(running, reads)
-        self._feed.start()
+        self._tasks.start(self._look_at_all(), "controllers look at everything")
         for running in self._running:
             name = running.controller.name
             for number in range(running.controller.workers):
                 self._tasks.start(self._work(running), f"{name} worker {number}")
             self._tasks.start(running.events.run(), f"{name} events")
-            self._tasks.start(self._recheck(running), f"{name} recheck")
 
     async def stop(self) -> None:
         """Decide nothing more; a write under way is abandoned."""
@@ -128,8 +129,11 @@ class Runner:
             running.queue.close()
 
     def _subscribe(self, running: _Running, reads: Reads) -> None:
+        keys, caches, add = reads.keys, self.caches, running.queue.add
+
         def changed(old: Any, new: Any) -> None:
-            running.queue.add_all(reads.keys(old, new, self.caches))
+            for key in keys(old, new, caches):
+                add(key)
 
         self.caches.informer(reads.kind).subscribe(changed)
 
@@ -154,7 +158,7 @@ class Runner:
                 queue.done(key)
             if queue.overflowed and not len(queue):
                 queue.overflowed = False
-                await self._add_everything(running)
+                await self._look_at([running])
 
     async def _turn(self, running: _Running, key: Key) -> None:
         behind = running.unseen(key, self.caches)
@@ -200,15 +204,24 @@ class Runner:
             seconds = queue.add_failed(key)
             log.info("%s: %s/%s: %s; again in %.3f s", running.controller.name, *key, problem.message, seconds)
 
-    async def _recheck(self, running: _Running) -> None:
+    async def _look_at_all(self) -> None:
+        await self._look_at(self._running)
+        self._starting = False
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
-            await self._add_everything(running)
+            await self._look_at(self._running)
 
-    async def _add_everything(self, running: _Running) -> None:
-        """Look at every key, as after a start. What changes meanwhile wakes its keys itself."""
-        for reads in running.controller.reads:
-            for number, each in enumerate(self.caches.list(reads.kind), 1):
-                running.queue.add_all(reads.keys(None, each, self.caches))
+    async def _look_at(self, among: Sequence[_Running]) -> None:
+        """Add the keys of every object that these controllers read. What changes meanwhile adds its keys itself."""
+        for kind in self.caches.kinds:
+            readers = [
+                (running.queue, reads.keys)
+                for running in among
+                for reads in running.controller.reads
+                if reads.kind is kind
+            ]
+            for number, each in enumerate(self.caches.list(kind) if readers else (), 1):
+                for queue, keys in readers:
+                    queue.add_all(keys(None, each, self.caches))
                 if number % PIECE == 0:
                     await asyncio.sleep(0)
