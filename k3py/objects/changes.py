@@ -167,7 +167,8 @@ def _check_update(kind: Kind, rules: Rules, new: Any, old: Any, subresource: str
     """Refuse a change, with everything that is wrong with it; what is right is given what only the cluster has."""
     wrong = Errors()
     check_meta(new.metadata, kind.namespaced, rules.name, wrong)
-    check_meta_update(new.metadata, old.metadata, rules.metadata_twice and not subresource, wrong)
+    looks = (0, 1) if subresource else rules.metadata_looks
+    check_meta_update(new.metadata, old.metadata, looks, wrong)
     part = rules.parts.get(subresource)
     if subresource == "status":
         rules.check_status(new, old, wrong)

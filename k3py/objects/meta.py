@@ -119,20 +119,25 @@ def carry_over(new: ObjectMeta, old: ObjectMeta) -> None:
     new.self_link = ""
 
 
-def check_meta_update(new: ObjectMeta, old: ObjectMeta, whole: bool, wrong: Errors) -> None:
+def check_meta_update(new: ObjectMeta, old: ObjectMeta, looks: tuple[int, int], wrong: Errors) -> None:
     """What an update of metadata may not do; ``wrong`` has what ``check_meta`` found and nothing else.
 
-    Kubernetes looks at metadata on the way in and again with each kind's own checks (at all of it when ``whole``), and
-    so says everything several times.
+    Kubernetes looks at metadata on the way in and again with each kind's own checks, and so says everything several
+    times. ``looks``: how often those look at all of it, and how often at what an update may not do.
     """
     found = list(wrong.causes)
     _check_kept(new, old, wrong)
     if not wrong.causes:
         return
-    again = wrong.causes[len(found) :] + [each for each in found if each.field.startswith(_LOOKED_AT_TWICE)]
-    wrong.causes[len(found) :] = again + again + (found if whole else [])
+    whole, changed = looks
+    update = wrong.causes[len(found) :] + [each for each in found if each.field.startswith(_LOOKED_AT_TWICE)]
+    # Only the kinds' own checks know which finalizers are standard ones.
+    own = [each for each in found if each.field.startswith(_OWN)]
+    first = [each for each in found if not each.field.startswith(_OWN)]
+    wrong.causes[:] = first + update + (update + own) * changed + found * whole
 
 
+_OWN: Final = "metadata.finalizers["
 _LOOKED_AT_TWICE: Final = (
     "metadata.labels",
     "metadata.annotations",

@@ -63,7 +63,8 @@ class Rules:
         warn: what the user should hear although it is no error.
         warn_update: (new, old): the same of a change; when it is not given, ``warn`` speaks of changes too.
         parts: subresources that write a part of the object, by name; all but ``status`` and ``scale``.
-        metadata_twice: the checks of an update look at all of the metadata once more, and say it again.
+        metadata_looks: how often the checks of an update look at all of the metadata, and how often at what an update
+            may not do to it; everybody has looked at both once before. What is wrong is said as often.
     """
 
     default: Callable[[Any], None] = nothing
@@ -84,7 +85,7 @@ class Rules:
     warn: Callable[[Any], list[str]] = no_warnings
     warn_update: Callable[[Any, Any], list[str]] | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
-    metadata_twice: bool = False
+    metadata_looks: tuple[int, int] = (0, 1)
 
     def warnings_of_change(self, new: Any, old: Any) -> list[str]:
         """What the user should hear of an update of the main resource."""

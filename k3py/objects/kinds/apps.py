@@ -28,7 +28,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=workloads.replica_set_status,
         warn=workloads.warnings,
         warn_update=workloads.update_warnings,
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
     apps_v1.StatefulSet: Rules(
         default=workload_defaults.stateful_set,
@@ -41,7 +41,6 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         name=names.dns_1123_label,
         warn=stateful_sets.warnings,
         warn_update=stateful_sets.update_warnings,
-        metadata_twice=True,
     ),
     apps_v1.DaemonSet: Rules(
         default=workload_defaults.daemon_set,
@@ -53,10 +52,11 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=daemon_sets.daemon_set_status,
         warn=daemon_sets.warnings,
         warn_update=workloads.update_warnings,
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
     apps_v1.ControllerRevision: Rules(
         check=daemon_sets.controller_revision,
         check_update=daemon_sets.controller_revision_update,
+        metadata_looks=(1, 1),
     ),
 }

@@ -20,5 +20,6 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         unconditional_update=False,
         check=disruption.budget,
         check_status=disruption.budget_status,
+        metadata_looks=(0, 0),
     ),
 }

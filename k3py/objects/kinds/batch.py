@@ -18,7 +18,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=job_status.job_status,
         warn=jobs.warnings,
         warn_update=jobs.update_warnings,
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
     batch_v1.CronJob: Rules(
         default=job_defaults.cron_job,

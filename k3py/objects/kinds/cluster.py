@@ -12,25 +12,35 @@ from k3py.objects.rules import Part, Rules
 from k3py.objects.validation import certificates, leases, rbac, scheduling_classes
 
 RULES: Final[Mapping[type[Wire], Rules]] = {
-    rbac_v1.Role: Rules(check=rbac.role, name=names.path_segment, create_on_update=True, metadata_twice=True),
+    rbac_v1.Role: Rules(
+        check=rbac.role,
+        check_update=rbac.role_update,
+        name=names.path_segment,
+        create_on_update=True,
+        metadata_looks=(2, 1),
+    ),
     rbac_v1.RoleBinding: Rules(
         default=defaults.binding,
         check=rbac.role_binding,
-        check_update=rbac.binding_update,
+        check_update=rbac.role_binding_update,
         name=names.path_segment,
         create_on_update=True,
-        metadata_twice=True,
+        metadata_looks=(2, 1),
     ),
     rbac_v1.ClusterRole: Rules(
-        check=rbac.cluster_role, name=names.path_segment, create_on_update=True, metadata_twice=True
+        check=rbac.cluster_role,
+        check_update=rbac.cluster_role_update,
+        name=names.path_segment,
+        create_on_update=True,
+        metadata_looks=(2, 1),
     ),
     rbac_v1.ClusterRoleBinding: Rules(
         default=defaults.binding,
         check=rbac.cluster_role_binding,
-        check_update=rbac.binding_update,
+        check_update=rbac.cluster_role_binding_update,
         name=names.path_segment,
         create_on_update=True,
-        metadata_twice=True,
+        metadata_looks=(2, 1),
     ),
     coordination_v1.Lease: Rules(
         default=defaults.lease, check=leases.lease, create_on_update=True, unconditional_update=False
@@ -45,6 +55,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         unconditional_update=False,
         check=scheduling_classes.runtime_class,
         check_update=scheduling_classes.runtime_class_update,
+        metadata_looks=(1, 1),
     ),
     certificates_v1.CertificateSigningRequest: Rules(
         prepare_update=certificate_requests.keep_request,
@@ -54,6 +65,6 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=certificates.request_status,
         name=names.path_segment,
         parts={"approval": Part(certificate_requests.keep_for_approval, certificates.request_approval)},
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
 }

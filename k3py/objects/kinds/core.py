@@ -22,7 +22,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         name=names.dns_1123_label,
         parts={"finalize": Part(core_defaults.keep_namespace_status, core.namespace_finalize)},
         returns_deleted=True,
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
     core_v1.Node: Rules(
         default=core_defaults.node,
@@ -34,7 +34,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=nodes.node_status,
         status_on_create=True,
         warn=nodes.node_warnings,
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
     core_v1.Service: Rules(
         default=service_defaults.service,
@@ -47,15 +47,15 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         create_on_update=True,
         returns_deleted=True,
         warn=services.service_warnings,
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
-    core_v1.ConfigMap: Rules(check_create=core.config_map, check_update=core.config_map_update, metadata_twice=True),
+    core_v1.ConfigMap: Rules(check_create=core.config_map, check_update=core.config_map_update, metadata_looks=(1, 1)),
     core_v1.Secret: Rules(
         default=core_defaults.secret,
         check_create=core.secret,
         check_update=core.secret_update,
         warn=core.secret_warnings,
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
     core_v1.ServiceAccount: Rules(
         prepare_create=core_defaults.only_names,
@@ -63,10 +63,14 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         returns_deleted=True,
         warn=core.service_account_warnings,
         warn_update=core.service_account_update_warnings,
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
     core_v1.Event: Rules(
-        default=core_defaults.event, check=events.event, name=names.path_segment, create_on_update=True
+        default=core_defaults.event,
+        check=events.event,
+        name=names.path_segment,
+        create_on_update=True,
+        metadata_looks=(0, 0),
     ),
     core_v1.Endpoints: Rules(
         default=core_defaults.endpoints,
@@ -74,6 +78,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_update=endpoints.endpoints_update,
         create_on_update=True,
         warn=endpoints.endpoints_warnings,
+        metadata_looks=(1, 1),
     ),
     core_v1.ReplicationController: Rules(
         default=replication_defaults.replication_controller,
@@ -82,7 +87,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=replication.replication_controller_status,
         warn=replication.replication_controller_warnings,
         warn_update=replication.replication_controller_update_warnings,
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
     core_v1.PodTemplate: Rules(
         default=replication_defaults.pod_template,

@@ -22,19 +22,19 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=ingress.ingress_status,
         warn=ingress.ingress_warnings,
         warn_update=_no_change_warnings,
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
     networking_v1.IngressClass: Rules(
         default=defaults.ingress_class,
         check=ingress.ingress_class,
         check_update=ingress.ingress_class_update,
+        metadata_looks=(1, 1),
     ),
     networking_v1.NetworkPolicy: Rules(
         default=defaults.network_policy,
         check=network_policy.network_policy,
         check_update=network_policy.network_policy_update,
         warn=network_policy.network_policy_warnings,
-        metadata_twice=True,
     ),
     discovery_v1.EndpointSlice: Rules(
         default=defaults.endpoint_slice,
@@ -45,6 +45,6 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         generation_moves=defaults.endpoint_slice_moves,
         warn=discovery.endpoint_slice_warnings,
         warn_update=discovery.endpoint_slice_change_warnings,
-        metadata_twice=True,
+        metadata_looks=(1, 0),
     ),
 }

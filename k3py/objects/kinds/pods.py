@@ -26,6 +26,6 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
             "ephemeralcontainers": Part(pod_defaults.keep_all_but_ephemeral_containers, pod_updates.ephemeral_update),
             "resize": Part(pod_resize.keep_all_but_resources, pod_resize.resize),
         },
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
 }

@@ -18,5 +18,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         returns_deleted=True,
         warn=quotas.resource_quota_warnings,
     ),
-    core_v1.LimitRange: Rules(default=defaults.limit_range, check=quotas.limit_range, create_on_update=True),
+    core_v1.LimitRange: Rules(
+        default=defaults.limit_range, check=quotas.limit_range, create_on_update=True, metadata_looks=(1, 0)
+    ),
 }

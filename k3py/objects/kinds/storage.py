@@ -19,7 +19,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_update=persistent_volumes.volume_update,
         returns_deleted=True,
         warn=persistent_volumes.volume_warnings,
-        metadata_twice=True,
+        metadata_looks=(2, 0),
     ),
     core_v1.PersistentVolumeClaim: Rules(
         default=defaults.claim,
@@ -30,7 +30,7 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_status=claims.claim_status,
         returns_deleted=True,
         warn=claims.claim_warnings,
-        metadata_twice=True,
+        metadata_looks=(2, 1),
     ),
     storage_v1.StorageClass: Rules(
         default=defaults.storage_class,
@@ -38,6 +38,6 @@ RULES: Final[Mapping[type[Wire], Rules]] = {
         check_update=storage_classes.storage_class_update,
         returns_deleted=True,
         warn=storage_classes.storage_class_warnings,
-        metadata_twice=True,
+        metadata_looks=(1, 1),
     ),
 }

@@ -49,8 +49,34 @@ def cluster_role_binding(obj: rbac_v1.ClusterRoleBinding, wrong: Errors) -> None
     _binding(obj, ("ClusterRole",), wrong)
 
 
-def binding_update(new: Binding, old: Binding, wrong: Errors) -> None:
-    """The role stays: who is bound to another one gets another binding."""
+def role_update(new: rbac_v1.Role, old: rbac_v1.Role, wrong: Errors) -> None:
+    """Anything may change. Kubernetes looks at the rules twice, and its causes say so."""
+    del old
+    role(new, wrong)
+
+
+def cluster_role_update(new: rbac_v1.ClusterRole, old: rbac_v1.ClusterRole, wrong: Errors) -> None:
+    """As ``role_update``."""
+    del old
+    cluster_role(new, wrong)
+
+
+def role_binding_update(new: rbac_v1.RoleBinding, old: rbac_v1.RoleBinding, wrong: Errors) -> None:
+    """The role stays. Kubernetes looks at the whole binding twice, and its causes say so."""
+    role_binding(new, wrong)
+    _same_role(new, old, wrong)
+
+
+def cluster_role_binding_update(
+    new: rbac_v1.ClusterRoleBinding, old: rbac_v1.ClusterRoleBinding, wrong: Errors
+) -> None:
+    """As ``role_binding_update``."""
+    cluster_role_binding(new, wrong)
+    _same_role(new, old, wrong)
+
+
+def _same_role(new: Binding, old: Binding, wrong: Errors) -> None:
+    """Who is bound to another role gets another binding."""
     if new.role_ref != old.role_ref:
         reference = new.role_ref
         value = {"APIGroup": reference.api_group, "Kind": reference.kind, "Name": reference.name}

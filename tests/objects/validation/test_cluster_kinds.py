@@ -52,7 +52,12 @@ def test_bindings():
         "subjects[1].name: Required value",
     ])  # fmt: skip
     other = made(rbac_v1.RoleBinding, roleRef={"apiGroup": rbac.GROUP, "kind": "Role", "name": "s"})
-    check(said(rbac.binding_update, other, namespaced), ["cannot change roleRef"])
+    check(said(rbac.role_binding_update, other, namespaced), ["cannot change roleRef"])
+    check(said(rbac.cluster_role_binding_update, wide, wide), [
+        "roleRef.kind: Unsupported", "subjects[0].namespace: Required", "subjects[1].name: Required",
+    ])  # fmt: skip
+    role = made(rbac_v1.Role, rules=[{"verbs": []}])
+    assert said(rbac.role_update, role, role) == said(rbac.role, role)
 
 
 def test_leases_keep_nothing_of_coordinated_elections():
