@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from k3py.api.parameters import Query, first, integer, is_true
+from k3py.api.parameters import Query, first, flag, integer
 from k3py.base.clock import parse_rfc3339
 from k3py.model.errors import BadRequest, invalid
 from k3py.model.generated.core_v1 import Pod
@@ -61,7 +61,7 @@ def logs_request(pod: Pod, container: str, query: Query) -> Logs:
 
 
 def _flag(query: Query, name: str) -> bool:
-    return is_true(first(query, name))
+    return bool(flag(query, name))
 
 
 def _time(query: Query) -> str | None:

@@ -40,14 +40,9 @@ def integer(query: Query, name: str) -> int | None:
     return number
 
 
-def is_true(value: str) -> bool:
-    """A boolean parameter's value: everything but ``0``, ``false`` and nothing is true."""
-    return bool(value) and value != "0" and value.lower() != "false"
-
-
 def flag(query: Query, name: str) -> bool | None:
-    """A boolean parameter; None when it is not given. Given without a value it is true."""
+    """A boolean parameter; None when it is not given. It is true but for ``0`` and ``false``: also without a value."""
     values = query.get(name)
     if not values:
         return None
-    return not values[0] or is_true(values[0])
+    return values[0] != "0" and values[0].lower() != "false"

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from k3py.api.bridge import PodConnection, bridge, copy_log, first_message
 from k3py.api.http.messages import BodyWriter, Request, Response, StreamResponse, Upgrade
 from k3py.api.log_options import check_log_options, logs_request
-from k3py.api.parameters import Query, first, is_true
+from k3py.api.parameters import Query, first, flag
 from k3py.api.routing import Target
 from k3py.api.streams.port_forward import Duplex, upgrade_port_forward
 from k3py.api.streams.remote_command import RemoteCommand, RemoteCommandOptions, upgrade_remote_command
@@ -166,7 +166,7 @@ class PodStreams:
 
 
 def _flag(query: Query, name: str) -> bool:
-    return is_true(first(query, name))
+    return bool(flag(query, name))
 
 
 def _command_options(query: Query) -> RemoteCommandOptions:

@@ -9,7 +9,7 @@ from k3py.api.deprecation import DEPRECATED, saying
 from k3py.api.documents import Documents
 from k3py.api.http.messages import Request
 from k3py.api.impersonation import acting_user
-from k3py.api.parameters import is_true
+from k3py.api.parameters import first, flag
 from k3py.api.refusals import refusing_in_its_form
 from k3py.api.resources import Handled, Resources
 from k3py.api.routing import Router, Target
@@ -61,7 +61,7 @@ class Api:
             return extra.do(request)
         user = acting_user(self._authenticator.user(request), request, self._authorizer)
         query = request.query
-        watch = is_true(query["watch"][-1]) if "watch" in query else False
+        watch = bool(flag(query, "watch"))
         target = self._router.match(request.method, path, watch=watch)
         if target is not None:
             return self._resource(request, target, user)
@@ -76,7 +76,7 @@ class Api:
             target.subresource,
             target.namespace,
             target.name,
-            field_selector=request.query.get("fieldSelector", [""])[-1],
+            field_selector=first(request.query, "fieldSelector"),
         )
         if not self._authorizer.allows(user, attributes):
             raise refusal(user, attributes)
