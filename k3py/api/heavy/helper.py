@@ -51,7 +51,7 @@ SECONDS_MAX: Final = 45.0
 HURRY_SECONDS: Final = 3.0
 # Taking bodies in and handing objects out is left to the event loop: there is a pause after each write, so that it has
 # no more to do than this.
-BYTES_PER_SECOND: Final = 32 << 20
+BYTES_PER_SECOND: Final = 16 << 20
 # A helper takes 45 MB and a third of a second to start.
 IDLE_SECONDS: Final = 60.0
 _MODULE: Final = "k3py.api.heavy.helper_process"

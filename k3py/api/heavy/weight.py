@@ -7,6 +7,7 @@ texts, too, only makes a write heavier than it is, and a heavy write loses some 
 
 from typing import Final
 
+from k3py.api.applying import is_json
 from k3py.objects.decode import PROTOBUF, YAML
 from k3py.objects.options import APPLY_PATCH, PatchType
 
@@ -16,11 +17,11 @@ BYTES_MAX: Final = 96 * 1024
 ENTRIES_MAX: Final = 128
 # Objects and values altogether: 5 to 10 microseconds each. Managed fields have hundreds in a normal object.
 OBJECTS_MAX: Final = 1_024
-VALUES_MAX: Final = 2_048
+VALUES_MAX: Final = 1_024
 # Values of YAML are read one by one in Python, 10 microseconds each; protobuf's fields likewise.
 YAML_VALUES_MAX: Final = 128
 PROTOBUF_BYTES_MAX: Final = 8 * 1024
-# A text of so few bytes passes none of these bounds but YAML's.
+# JSON of so few bytes passes none of these bounds.
 LIGHT_BYTES: Final = 2 * ENTRIES_MAX
 # Most objects; what is stored has defaults, and so at least so many bytes an entry.
 LIGHT_STORED_BYTES: Final = 30 * ENTRIES_MAX
@@ -30,7 +31,7 @@ def is_heavy(data: bytes, media_type: str) -> bool:
     """Whether the body of a write is much work. ``media_type`` has no parameters."""
     if media_type == PROTOBUF:
         return len(data) > PROTOBUF_BYTES_MAX
-    if media_type in (YAML, APPLY_PATCH) and not is_braced(data):
+    if media_type == YAML or (media_type == APPLY_PATCH and not is_json(data)):
         return _is_heavy_yaml(data)
     if len(data) <= LIGHT_BYTES:
         return False
@@ -41,11 +42,6 @@ def is_heavy(data: bytes, media_type: str) -> bool:
 def is_heavy_stored(raw: bytes) -> bool:
     """Whether changing a stored object, whatever the change, is much work."""
     return len(raw) > LIGHT_STORED_BYTES and _is_heavy_json(raw)
-
-
-def is_braced(data: bytes) -> bool:
-    """Whether a text that is called YAML begins as JSON does."""
-    return data[:1] == b"{"
 
 
 def _is_heavy_json(data: bytes) -> bool:
