@@ -75,6 +75,17 @@ def test_the_settings_are_ones_that_slatedb_knows(remote: bool) -> None:
         assert found == value, key
 
 
+@pytest.mark.parametrize(("remote", "bytes_per_second"), [(False, 10e6), (True, 4e6)])
+def test_there_is_room_for_what_comes_while_tables_are_merged(remote: bool, bytes_per_second: float) -> None:
+    """Else a write waits until that is seen to be done."""
+    wanted = slate.settings_for(slate.Target("file:///", "x", {}, remote))
+    found = ("compactor_options.poll_interval", "compactor_options.worker.compactions_poll_interval")
+    seen = ("compactor_options.commit_compacted_interval", "manifest_poll_interval")
+    seconds = sum(float(wanted[name].removesuffix("s")) for name in (*found, *seen))
+    tables = min(wanted["l0_max_ssts"], wanted["l0_max_ssts_per_key"])
+    assert tables * wanted["l0_sst_size_bytes"] >= bytes_per_second * seconds
+
+
 def test_nobody_else_imports_it_and_a_client_of_the_package_does_not_pay_for_it() -> None:
     package = Path(slate.__file__).parent.parent
     importing = [path.name for path in package.rglob("*.py") if "import slatedb" in path.read_text()]
