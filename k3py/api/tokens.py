@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from k3py.api.authentication import TokenAuthenticator, authenticated
 from k3py.api.http.messages import Request, Response
+from k3py.api.lists import respond
+from k3py.api.negotiation import wanted
 from k3py.api.reviews import user_info
 from k3py.api.routing import Target
 from k3py.api.service_account_tokens import ServiceAccountTokens
@@ -38,10 +40,11 @@ class Tokens:
         Raises:
             Problem: as ``TokenIssuer.issue``, or the body cannot be read.
         """
+        form = wanted(request)
         options = write_options(request)
-        wanted, warnings = decode_body(TOKEN_REQUEST, request.body, media_type(request), options.field_validation)
-        made = self._issuer.issue(target.namespace, target.name, wanted, user)
-        return Response(201, codec.encode(made), headers=warning_headers(warnings))
+        asked, warnings = decode_body(TOKEN_REQUEST, request.body, media_type(request), options.field_validation)
+        made = self._issuer.issue(target.namespace, target.name, asked, user)
+        return respond(201, codec.encode(made), form, warning_headers(warnings))
 
     def review(self, review: TokenReview) -> TokenReview:
         """The review with its status filled in.

@@ -10,7 +10,7 @@ from k3py.api.heavy.weight import is_heavy, is_heavy_stored
 from k3py.api.heavy.writes import Outcome, Write, perform
 from k3py.api.http.messages import Request, Response
 from k3py.api.lists import render_list, respond
-from k3py.api.negotiation import wanted
+from k3py.api.negotiation import Wanted, wanted
 from k3py.api.reading import Now, Reader, answer
 from k3py.api.reviews import Reviews, own_review
 from k3py.api.routing import Target
@@ -49,20 +49,28 @@ class Writer:
 
     async def create(self, request: Request, target: Target, user: User) -> Response:
         """Store a new object, or answer a review."""
-        wanted(request)
+        form = wanted(request)
         options = write_options(request)
         if not target.kind.stored and target.kind.view_of is None:
             _check_question(request)
             obj, said = decode_body(target.kind, request.body, media_type(request), options.field_validation)
-            return await self._ask(target, obj, options, user, said)
+            return await self._ask(target, obj, options, user, warning_headers(said), form)
         return self._answer(request, await self._write("create", request, target, options, user))
 
-    async def _ask(self, target: Target, obj: Wire, options: WriteOptions, user: User, said: Sequence[str]) -> Response:
+    async def _ask(
+        self,
+        target: Target,
+        obj: Wire,
+        options: WriteOptions,
+        user: User,
+        said: Sequence[tuple[str, str]],
+        form: Wanted,
+    ) -> Response:
         if isinstance(obj, core_v1.Binding):
             return await self._bind(target.namespace, obj.metadata.name, obj, options, user)
         own_review(target.kind, obj, options.field_manager, self._now())
         answered = self._reviews.answer(obj, user, target.namespace)
-        return Response(201, codec.encode(answered), headers=warning_headers(said))
+        return respond(201, codec.encode(answered), form, said)
 
     async def update(self, request: Request, target: Target, user: User) -> Response:
         """Replace an object, or its status or scale."""
@@ -133,6 +141,7 @@ class Writer:
 
     def get_scale(self, request: Request, target: Target) -> Response:
         """``.../scale`` of a workload."""
+        wanted(request)
         scale = self._objects.scales.get(target.kind, target.namespace, target.name)
         return answer(request, SCALE, codec.encode(scale), self._now)
 

@@ -6,6 +6,7 @@ import yaml
 from k3py.api.http.messages import Response
 from tests.api.world import CONFIG_MAPS, World, config_map, run
 
+ACCOUNTS = "/api/v1/namespaces/default/serviceaccounts"
 IN_YAML = {"accept": "application/yaml"}
 
 
@@ -36,6 +37,24 @@ def test_a_deletion_is_confirmed_in_yaml_too() -> None:
         answer = await world.ask("DELETE", f"{CONFIG_MAPS}/a", headers=IN_YAML)
         assert isinstance(answer, Response)
         assert (answer.status, yaml.safe_load(answer.body)["status"]) == (200, "Success")
+
+    run(story)
+
+
+def test_what_is_only_asked_is_answered_in_yaml_too() -> None:
+    async def story(world: World) -> None:
+        await world.ask("POST", ACCOUNTS, {"metadata": {"name": "a"}})
+        for path, question in (
+            (
+                "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+                {"spec": {"resourceAttributes": {"verb": "get"}}},
+            ),
+            (f"{ACCOUNTS}/a/token", {"spec": {}}),
+        ):
+            answer = await world.ask("POST", path, question, headers=IN_YAML)
+            assert isinstance(answer, Response)
+            assert (answer.status, answer.content_type) == (201, "application/yaml"), path
+            assert "status" in yaml.safe_load(answer.body)
 
     run(story)
 
