@@ -3,7 +3,7 @@
 The words are those of apimachinery ``pkg/util/validation/field``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -48,6 +48,13 @@ class Errors:
         """As ``invalid``, once for each detail."""
         for detail in details:
             self.invalid(path, value, detail)
+
+    def needs(self, path: str, value: Any, rule: Callable[[Any], Iterable[str]], detail: str = "") -> None:
+        """The value has to be given (``detail``: what else is said when it is not), and ``rule`` to find it good."""
+        if not value:
+            self.required(path, detail)
+        else:
+            self.each_invalid(path, value, rule(value))
 
     def unsupported(self, path: str, value: Any, supported: Sequence[str]) -> None:
         """The value is none of those that are known; they are listed in the order given."""

@@ -29,15 +29,9 @@ def check_meta(meta: ObjectMeta, namespaced: bool, name_rule: NameRule, wrong: E
     """Everything that is wrong with the metadata of an object about to be stored."""
     if meta.generate_name:
         wrong.each_invalid("metadata.generateName", meta.generate_name, name_rule(_probe(meta.generate_name)))
-    if not meta.name:
-        wrong.required("metadata.name", "name or generateName is required")
-    else:
-        wrong.each_invalid("metadata.name", meta.name, name_rule(meta.name))
+    wrong.needs("metadata.name", meta.name, name_rule, "name or generateName is required")
     if namespaced:
-        if not meta.namespace:
-            wrong.required("metadata.namespace")
-        else:
-            wrong.each_invalid("metadata.namespace", meta.namespace, names.dns_1123_label(meta.namespace))
+        wrong.needs("metadata.namespace", meta.namespace, names.dns_1123_label)
     elif meta.namespace:
         wrong.forbidden("metadata.namespace", "not allowed on this type")
     if meta.labels:

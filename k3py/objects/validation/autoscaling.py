@@ -136,10 +136,7 @@ def _target_problem(reference: autoscaling_v2.CrossVersionObjectReference) -> st
 
 def _reference(reference: autoscaling_v2.CrossVersionObjectReference, problem: str, path: str, wrong: Errors) -> None:
     for name, value in (("kind", reference.kind), ("name", reference.name)):
-        if not value:
-            wrong.required(f"{path}.{name}")
-        else:
-            wrong.each_invalid(f"{path}.{name}", value, names.path_segment(value))
+        wrong.needs(f"{path}.{name}", value, names.path_segment)
     if problem:
         wrong.invalid(f"{path}.apiVersion", reference.api_version, problem)
 
@@ -168,10 +165,7 @@ def _resource(
     if not source.name:
         wrong.required(f"{path}.name", "must specify a resource name")
     if isinstance(source, autoscaling_v2.ContainerResourceMetricSource):
-        if not source.container:
-            wrong.required(f"{path}.container", "must specify a container")
-        else:
-            wrong.each_invalid(f"{path}.container", source.container, names.dns_1123_label(source.container))
+        wrong.needs(f"{path}.container", source.container, names.dns_1123_label, "must specify a container")
     _target(source.target, f"{path}.target", wrong)
     value, utilization = source.target.average_value, source.target.average_utilization
     if value is None and utilization is None:
@@ -181,10 +175,7 @@ def _resource(
 
 
 def _identifier(metric: autoscaling_v2.MetricIdentifier, path: str, wrong: Errors) -> None:
-    if not metric.name:
-        wrong.required(f"{path}.name", "must specify a metric name")
-    else:
-        wrong.each_invalid(f"{path}.name", metric.name, names.path_segment(metric.name))
+    wrong.needs(f"{path}.name", metric.name, names.path_segment, "must specify a metric name")
 
 
 def _target(target: autoscaling_v2.MetricTarget, path: str, wrong: Errors) -> None:

@@ -126,10 +126,7 @@ def no_padding(container: Container, path: str, wrong: Errors) -> None:
 
 def _common(container: Container, around: Surroundings, path: str, wrong: Errors) -> None:
     spec = around.spec
-    if not container.name:
-        wrong.required(f"{path}.name")
-    else:
-        wrong.each_invalid(f"{path}.name", container.name, names.dns_1123_label(container.name))
+    wrong.needs(f"{path}.name", container.name, names.dns_1123_label)
     if not container.image:
         wrong.required(f"{path}.image")
     policy = container.termination_message_policy
@@ -159,10 +156,7 @@ def _ports(ports: list[core_v1.ContainerPort], path: str, wrong: Errors) -> None
             elif port.name in taken:
                 wrong.duplicate(f"{place}.name", port.name)
             taken.add(port.name)
-        if not port.container_port:
-            wrong.required(f"{place}.containerPort")
-        else:
-            wrong.each_invalid(f"{place}.containerPort", port.container_port, names.port_number(port.container_port))
+        wrong.needs(f"{place}.containerPort", port.container_port, names.port_number)
         if port.host_port:
             wrong.each_invalid(f"{place}.hostPort", port.host_port, names.port_number(port.host_port))
         if port.protocol not in PROTOCOLS:

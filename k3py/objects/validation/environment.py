@@ -42,10 +42,7 @@ def environment(container: core_v1.Container | core_v1.EphemeralContainer, path:
 
 
 def _variable(variable: core_v1.EnvVar, path: str, wrong: Errors) -> None:
-    if not variable.name:
-        wrong.required(f"{path}.name")
-    else:
-        wrong.each_invalid(f"{path}.name", variable.name, names.environment_name(variable.name))
+    wrong.needs(f"{path}.name", variable.name, names.environment_name)
     if variable.value_from is not None:
         _value_from(variable.value_from, variable.value, f"{path}.valueFrom", wrong)
 
@@ -124,22 +121,12 @@ def resource_reference(reference: core_v1.ResourceFieldSelector, is_file: bool, 
 
 def _key_reference(reference: Any, path: str, wrong: Errors) -> None:
     wrong.each_invalid(f"{path}.name", reference.name, names.dns_1123_subdomain(reference.name))
-    if not reference.key:
-        wrong.required(f"{path}.key")
-    else:
-        wrong.each_invalid(f"{path}.key", reference.key, names.config_key(reference.key))
+    wrong.needs(f"{path}.key", reference.key, names.config_key)
 
 
 def _file_reference(reference: core_v1.FileKeySelector, path: str, wrong: Errors) -> None:
-    if not reference.key:
-        wrong.required(f"{path}.key")
-    else:
-        wrong.each_invalid(f"{path}.key", reference.key, names.environment_name(reference.key))
-    if not reference.volume_name:
-        wrong.required(f"{path}.volumeName")
-    else:
-        said = names.dns_1123_label(reference.volume_name)
-        wrong.each_invalid(f"{path}.volumeName", reference.volume_name, said)
+    wrong.needs(f"{path}.key", reference.key, names.environment_name)
+    wrong.needs(f"{path}.volumeName", reference.volume_name, names.dns_1123_label)
     if not reference.path:
         wrong.required(f"{path}.path")
     else:
@@ -155,10 +142,7 @@ def _environment_source(source: core_v1.EnvFromSource, path: str, index: int, wr
         if reference is None:
             continue
         given += 1
-        if not reference.name:
-            wrong.required(f"{place}.{wire}.name")
-        else:
-            wrong.each_invalid(f"{place}.{wire}.name", reference.name, names.dns_1123_subdomain(reference.name))
+        wrong.needs(f"{place}.{wire}.name", reference.name, names.dns_1123_subdomain)
     if not given:
         wrong.invalid(path, "", "must specify one of: `configMapRef` or `secretRef`")
     elif given > 1:

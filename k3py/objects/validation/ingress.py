@@ -169,10 +169,7 @@ def _backend(backend: networking_v1.IngressBackend, path: str, wrong: Errors) ->
     elif service is None:
         wrong.invalid(path, "", "resource or service backend is required")
     else:
-        if not service.name:
-            wrong.required(f"{path}.service.name")
-        else:
-            wrong.each_invalid(f"{path}.service.name", service.name, names.dns_1123_label(service.name))
+        wrong.needs(f"{path}.service.name", service.name, names.dns_1123_label)
         port = service.port
         if port.name and port.number:
             wrong.invalid(path, "", "cannot set both port name & port number")
@@ -192,10 +189,7 @@ def _reference(
     if reference.api_group is not None:
         wrong.each_invalid(f"{path}.apiGroup", reference.api_group, names.dns_1123_subdomain(reference.api_group))
     for field, value in (("kind", reference.kind), ("name", reference.name)):
-        if not value:
-            wrong.required(f"{path}.{field}")
-        else:
-            wrong.each_invalid(f"{path}.{field}", value, names.path_segment(value))
+        wrong.needs(f"{path}.{field}", value, names.path_segment)
 
 
 def _parameters(parameters: networking_v1.IngressClassParametersReference, path: str, wrong: Errors) -> None:

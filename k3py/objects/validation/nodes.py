@@ -123,10 +123,7 @@ def _config_source(source: core_v1.NodeConfigSource, wrong: Errors) -> None:
         ("name", reference.name, names.dns_1123_subdomain),
         ("kubeletConfigKey", reference.kubelet_config_key, names.config_key),
     ):
-        if not value:
-            wrong.required(f"{path}.{word}", f"{word} must be set")
-        else:
-            wrong.each_invalid(f"{path}.{word}", value, rule(value))
+        wrong.needs(f"{path}.{word}", value, rule, f"{word} must be set")
 
 
 def node_warnings(obj: core_v1.Node) -> list[str]:

@@ -93,10 +93,7 @@ def _source(name: str, spec: core_v1.PersistentVolumeSpec, wrong: Errors) -> Non
 
 def _attributes_class(spec: core_v1.PersistentVolumeSpec, name: str, wrong: Errors) -> None:
     path = "spec.volumeAttributesClassName"
-    if not name:
-        wrong.required(path, "an empty string is disallowed")
-    else:
-        wrong.each_invalid(path, name, names.dns_1123_subdomain(name))
+    wrong.needs(path, name, names.dns_1123_subdomain, "an empty string is disallowed")
     if spec.csi is None:
         wrong.required("spec.csi", "has to be specified when using volumeAttributesClassName")
 

@@ -106,10 +106,7 @@ def _binding(obj: Binding, kinds: tuple[str, ...], wrong: Errors) -> None:
         wrong.unsupported("roleRef.apiGroup", reference.api_group, (GROUP,))
     if reference.kind not in kinds:
         wrong.unsupported("roleRef.kind", reference.kind, kinds)
-    if not reference.name:
-        wrong.required("roleRef.name")
-    else:
-        wrong.each_invalid("roleRef.name", reference.name, names.path_segment(reference.name))
+    wrong.needs("roleRef.name", reference.name, names.path_segment)
     for index, subject in enumerate(obj.subjects):
         _subject(subject, isinstance(obj, rbac_v1.RoleBinding), f"subjects[{index}]", wrong)
 

@@ -49,10 +49,7 @@ def priority_class_update(new: scheduling_v1.PriorityClass, old: scheduling_v1.P
 
 def runtime_class(obj: node_v1.RuntimeClass, wrong: Errors) -> None:
     """Everything that is wrong with a runtime class."""
-    if not obj.handler:
-        wrong.required("handler")
-    else:
-        wrong.each_invalid("handler", obj.handler, names.dns_1123_label(obj.handler))
+    wrong.needs("handler", obj.handler, names.dns_1123_label)
     if obj.overhead is not None:
         overhead(obj.overhead.pod_fixed, "overhead", wrong)
     if obj.scheduling is not None:

@@ -173,10 +173,7 @@ def _by_type(spec: core_v1.ServiceSpec, wrong: Errors) -> None:
         if given:
             wrong.forbidden(f"spec.{field}", "may not be set for ExternalName services")
     name = spec.external_name.removesuffix(".")
-    if not name:
-        wrong.required("spec.externalName")
-    else:
-        wrong.each_invalid("spec.externalName", name, names.dns_1123_subdomain(name))
+    wrong.needs("spec.externalName", name, names.dns_1123_subdomain)
 
 
 def _port(port: core_v1.ServicePort, needs_name: bool, taken: set[str], path: str, wrong: Errors) -> None:

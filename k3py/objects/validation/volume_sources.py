@@ -123,14 +123,8 @@ def driver_name(text: str, path: str, wrong: Errors) -> None:
 
 
 def _secret(reference: core_v1.SecretReference, path: str, wrong: Errors) -> None:
-    if not reference.name:
-        wrong.required(f"{path}.name")
-    else:
-        wrong.each_invalid(f"{path}.name", reference.name, names.dns_1123_subdomain(reference.name))
-    if not reference.namespace:
-        wrong.required(f"{path}.namespace")
-    else:
-        wrong.each_invalid(f"{path}.namespace", reference.namespace, names.dns_1123_label(reference.namespace))
+    wrong.needs(f"{path}.name", reference.name, names.dns_1123_subdomain)
+    wrong.needs(f"{path}.namespace", reference.namespace, names.dns_1123_label)
 
 
 def _given(source: Any, path: str, wrong: Errors, *fields: str) -> None:
@@ -232,10 +226,7 @@ def _azure_disk(source: core_v1.AzureDiskVolumeSource, path: str, wrong: Errors)
 
 def storage_os_names(name: str | None, namespace: str | None, path: str, wrong: Errors) -> None:
     """What a StorageOS volume at ``path`` is called there."""
-    if not name:
-        wrong.required(f"{path}.volumeName")
-    else:
-        wrong.each_invalid(f"{path}.volumeName", name, names.dns_1123_label(name))
+    wrong.needs(f"{path}.volumeName", name, names.dns_1123_label)
     if namespace:
         wrong.each_invalid(f"{path}.volumeNamespace", namespace, names.dns_1123_label(namespace))
 

@@ -27,10 +27,7 @@ def volumes(
         place = f"{path}[{index}]"
         before = len(wrong.causes)
         _source(each, pod, place, wrong)
-        if not each.name:
-            wrong.required(f"{place}.name")
-        else:
-            wrong.each_invalid(f"{place}.name", each.name, names.dns_1123_label(each.name))
+        wrong.needs(f"{place}.name", each.name, names.dns_1123_label)
         if each.name in known:
             wrong.duplicate(f"{place}.name", each.name)
         if len(wrong.causes) == before:

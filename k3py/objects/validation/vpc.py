@@ -86,10 +86,7 @@ def block(obj: VPCBlock, wrong: Errors) -> None:
         ("spec.vpc", spec.vpc, name),
         ("spec.nodeName", spec.node_name, names.dns_1123_subdomain),
     ):
-        if not text:
-            wrong.required(path)
-        else:
-            wrong.each_invalid(path, text, rule(text))
+        wrong.needs(path, text, rule)
     if not 1 <= spec.vpc_id <= VPC_ID_MAX:
         wrong.invalid("spec.vpcID", spec.vpc_id, f"must be between 1 and {VPC_ID_MAX}, inclusive")
     if not spec.cidr:
