@@ -9,12 +9,12 @@ from k3py.model.generated import core_v1
 from k3py.objects.fields import Errors
 from k3py.objects.validation.environment import environment
 from k3py.objects.validation.mounts import mounts
+from k3py.objects.validation.ports import check_protocol
 from k3py.objects.validation.probes import lifecycle_and_probes, no_lifecycle_or_probes
 from k3py.objects.validation.resources import container_resources
 from k3py.objects.validation.security import container_security
 
 PULL_POLICIES: Final = ("Always", "IfNotPresent", "Never")
-PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 TERMINATION_POLICIES: Final = ("File", "FallbackToLogsOnError")
 RESTART_POLICIES: Final = ("Always", "Never", "OnFailure")
 RESTART_ACTIONS: Final = ("Restart", "RestartAllContainers")
@@ -159,8 +159,7 @@ def _ports(ports: list[core_v1.ContainerPort], path: str, wrong: Errors) -> None
         wrong.needs(f"{place}.containerPort", port.container_port, names.port_number)
         if port.host_port:
             wrong.each_invalid(f"{place}.hostPort", port.host_port, names.port_number(port.host_port))
-        if port.protocol not in PROTOCOLS:
-            wrong.unsupported(f"{place}.protocol", port.protocol, PROTOCOLS)
+        check_protocol(port.protocol, f"{place}.protocol", wrong)
 
 
 def _unique_host_ports(container: core_v1.Container, taken: set[str], path: str, wrong: Errors) -> None:

@@ -8,7 +8,8 @@ from k3py.model.generated import discovery_v1
 from k3py.objects.fields import Errors
 from k3py.objects.meta import NameRule
 from k3py.objects.validation.addresses import check_address, is_ipv6, parse_address
-from k3py.objects.validation.endpoints import address_warnings, not_special, port_protocols
+from k3py.objects.validation.endpoints import address_warnings, not_special
+from k3py.objects.validation.ports import check_app_protocol, check_protocol
 from k3py.objects.validation.scheduling import labels
 
 ENDPOINTS_MAX: Final = 1_000
@@ -133,4 +134,5 @@ def _ports(ports: list[discovery_v1.EndpointPort], wrong: Errors) -> None:
         if name in known:
             wrong.duplicate(f"{path}.name", name)
         known.add(name)
-        port_protocols(port.protocol, port.app_protocol, path, wrong)
+        check_protocol(port.protocol, f"{path}.protocol", wrong)
+        check_app_protocol(port.app_protocol, f"{path}.appProtocol", wrong)

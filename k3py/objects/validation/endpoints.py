@@ -8,8 +8,8 @@ from k3py.model import names
 from k3py.model.generated import core_v1
 from k3py.objects.fields import Errors
 from k3py.objects.validation.addresses import check_address, parse_address, parse_network
+from k3py.objects.validation.ports import check_app_protocol, check_protocol
 
-PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 _MULTICAST: Final = (ipaddress.ip_network("224.0.0.0/24"), ipaddress.ip_network("ff02::/16"))
 
 
@@ -69,17 +69,8 @@ def _port(port: core_v1.EndpointPort, needs_name: bool, path: str, wrong: Errors
     elif needs_name:
         wrong.required(f"{path}.name")
     wrong.each_invalid(f"{path}.port", port.port, names.port_number(port.port))
-    port_protocols(port.protocol, port.app_protocol, path, wrong)
-
-
-def port_protocols(protocol: str | None, app_protocol: str | None, path: str, wrong: Errors) -> None:
-    """What an endpoint's port at ``path`` speaks: one of three transport protocols, and anything above it."""
-    if not protocol:
-        wrong.required(f"{path}.protocol")
-    elif protocol not in PROTOCOLS:
-        wrong.unsupported(f"{path}.protocol", protocol, PROTOCOLS)
-    if app_protocol is not None:
-        wrong.each_invalid(f"{path}.appProtocol", app_protocol, names.qualified_name(app_protocol))
+    check_protocol(port.protocol, f"{path}.protocol", wrong)
+    check_app_protocol(port.app_protocol, f"{path}.appProtocol", wrong)
 
 
 def endpoints_warnings(obj: core_v1.Endpoints) -> list[str]:

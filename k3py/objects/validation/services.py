@@ -11,10 +11,10 @@ from k3py.objects.fields import Errors
 from k3py.objects.validation import service_families
 from k3py.objects.validation.addresses import check_address, check_network, parse_address
 from k3py.objects.validation.endpoints import address_warnings, not_special, range_warnings
+from k3py.objects.validation.ports import check_app_protocol, check_protocol
 from k3py.objects.validation.scheduling import labels
 
 TYPES: Final = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-PROTOCOLS: Final = ("SCTP", "TCP", "UDP")
 DISTRIBUTIONS: Final = ("PreferClose", "PreferSameNode", "PreferSameZone")
 TRAFFIC_POLICIES: Final = ("Cluster", "Local")
 AFFINITY_SECONDS_MAX: Final = 86_400
@@ -185,13 +185,11 @@ def _port(port: core_v1.ServicePort, needs_name: bool, taken: set[str], path: st
     elif needs_name:
         wrong.required(f"{path}.name")
     wrong.each_invalid(f"{path}.port", port.port, names.port_number(port.port))
-    if port.protocol not in PROTOCOLS:
-        wrong.unsupported(f"{path}.protocol", port.protocol, PROTOCOLS)
+    check_protocol(port.protocol, f"{path}.protocol", wrong)
     target = port.target_port
     said = names.port_name(target) if isinstance(target, str) else names.port_number(target)
     wrong.each_invalid(f"{path}.targetPort", target, said)
-    if port.app_protocol is not None:
-        wrong.each_invalid(f"{path}.appProtocol", port.app_protocol, names.qualified_name(port.app_protocol))
+    check_app_protocol(port.app_protocol, f"{path}.appProtocol", wrong)
 
 
 def _unique_ports(spec: core_v1.ServiceSpec, wrong: Errors) -> None:
