@@ -87,13 +87,7 @@ class Again:
         self._request = request
 
     def __call__(self, target: Target, ready: Event, stop: Event) -> None:
-        threads = [threading.Thread(target=self._go_on, args=(target, stop)) for _ in range(self._count)]
-        for each in threads:
-            each.start()
-        time.sleep(1)
-        ready.set()
-        for each in threads:
-            each.join()
+        in_threads(self._count, lambda: self._go_on(target, stop), ready)
 
     def _go_on(self, target: Target, stop: Event) -> None:
         while not stop.is_set():

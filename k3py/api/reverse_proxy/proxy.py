@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -137,15 +137,22 @@ class Proxy:
 
 async def _encrypted(connection: Duplex) -> Duplex:
     tls = TlsDuplex(connection)
-    try:
+    with _closed_on_failure(connection):
         await tls.handshake()
+    return tls
+
+
+@contextlib.contextmanager
+def _closed_on_failure(held: "Duplex | _Owned") -> Iterator[None]:
+    """Raises Unavailable for what goes wrong on the way to the backend; whatever is raised, ``held`` is let go of."""
+    try:
+        yield
     except (OSError, Problem) as error:
-        connection.close()
+        held.close()
         raise _unreachable(error) from error
     except BaseException:
-        connection.close()
+        held.close()
         raise
-    return tls
 
 
 def _unreachable(error: Exception) -> Problem:
@@ -201,14 +208,8 @@ async def _exchange(request: Request, place: _Place, connection: Duplex, wants_u
         connection.close()
         raise BadRequest(str(error)) from error
     owned = _Owned(connection, exchange, sending)
-    try:
+    with _closed_on_failure(owned):
         await exchange.start()
-    except (OSError, Problem) as error:
-        owned.close()
-        raise _unreachable(error) from error
-    except BaseException:
-        owned.close()
-        raise
     if exchange.status == 101:
         owned.wait_for_taker()
         return Upgrade(upgrade_fields(exchange.fields), _take_over(connection, exchange, owned))
