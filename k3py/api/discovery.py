@@ -14,6 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from k3py.api.http.messages import Request, Response
+from k3py.api.negotiation import accepted_media
+from k3py.api.yaml_text import dumped
 from k3py.model.errors import Details, MethodNotAllowed, NotAcceptable, NotFound
 from k3py.model.registry import Kind, Registry
 from k3py.model.subresources import Subresource, subresources_of
@@ -219,10 +221,19 @@ class Discovery:
             raise MethodNotAllowed
         form = accepted_form(request.header(b"accept"), aggregated=path in self._aggregated)
         if form == AGGREGATED:
-            return Response(200, self._aggregated[path], AGGREGATED, (("Vary", "Accept"),))
+            return _unless_known(request, self._aggregated[path])
         if form == YAML:
-            return Response(200, _as_yaml(body), YAML)
+            return Response(200, dumped(msgspec.json.decode(body)), YAML)
         return Response(200, body)
+
+
+def _unless_known(request: Request, body: bytes) -> Response:
+    """An aggregated document, or that the client has it already (RFC 9110, section 13.1.2)."""
+    tag = f'"{hashlib.sha512(body).hexdigest().upper()}"'
+    headers = (("ETag", tag), ("Vary", "Accept"), ("Cache-Control", "public"))
+    if request.header(b"if-none-match") == tag:
+        return Response(304, headers=headers)
+    return Response(200, body, AGGREGATED, headers)
 
 
 _MEDIA: Final = {JSON: JSON, "application/*": JSON, "*/*": JSON, "": JSON, YAML: YAML}
@@ -236,7 +247,7 @@ def accepted_form(accept: str, *, aggregated: bool) -> str:
     Raises:
         NotAcceptable: it names none that is.
     """
-    for media, parameters in _by_preference(accept):
+    for media, parameters in sorted(accepted_media(accept), key=lambda each: -_quality(each[1].get("q", "1"))):
         if media not in _MEDIA:
             continue
         if "as" not in parameters:
@@ -247,22 +258,8 @@ def accepted_form(accept: str, *, aggregated: bool) -> str:
     raise NotAcceptable(NOT_OFFERED)
 
 
-def _by_preference(accept: str) -> list[tuple[str, dict[str, str]]]:
-    items = []
-    for item in accept.split(","):
-        media, *rest = (each.strip() for each in item.split(";"))
-        items.append((media, dict(each.partition("=")[::2] for each in rest)))
-    return sorted(items, key=lambda each: -_quality(each[1].get("q", "1")))
-
-
 def _quality(text: str) -> float:
     try:
         return float(text)
     except ValueError:
         return 1.0
-
-
-def _as_yaml(body: bytes) -> bytes:
-    import yaml  # few ask for it, and it costs a megabyte
-
-    return str(yaml.safe_dump(msgspec.json.decode(body), sort_keys=True)).encode()

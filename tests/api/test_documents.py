@@ -63,6 +63,19 @@ def test_aggregated_discovery_says_it_in_two_answers() -> None:
     run(story)
 
 
+def test_who_has_an_aggregated_document_is_told_so() -> None:
+    async def story(world: World) -> None:
+        first = await _get(world, "/apis", accept=V2)
+        tag = dict(first.headers)["ETag"]
+        for known, status in ((tag, 304), ('"other"', 200)):
+            answer = await world.ask("GET", "/apis", headers={"accept": V2, "if-none-match": known})
+            assert isinstance(answer, Response)
+            assert (answer.status, dict(answer.headers)["ETag"]) == (status, tag)
+            assert answer.body == (b"" if status == 304 else first.body)
+
+    run(story)
+
+
 def test_clients_that_know_only_the_beta_form_get_the_plain_one_beside_it() -> None:
     async def story(world: World) -> None:
         answer = await _get(world, "/apis", accept=f"{V2_BETA},application/json")
