@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from k3py.base.clock import rfc3339
 from k3py.model import codec
@@ -12,10 +12,11 @@ from k3py.model.kinds import KINDS
 from k3py.model.user import User
 from k3py.model.vpc_v1 import DEFAULT_VPC, VPC_LABEL
 from k3py.objects.admission import Admission
+from k3py.objects.admit.topology import topology_labels
 from k3py.objects.changes import Replacement
 from k3py.objects.encoding import encoded
 from k3py.objects.fields import IMMUTABLE, shown
-from k3py.objects.identity import other_uid
+from k3py.objects.identity import other_uid, other_version
 from k3py.objects.problems import Unexplained
 from k3py.objects.storing import problem_of, storing
 from k3py.objects.vpc_admission import VPC_LABEL_PATH
@@ -23,7 +24,14 @@ from k3py.store.records import Record
 from k3py.store.store import Store
 from k3py.store.writes import Replace
 
-SCHEDULED = "PodScheduled"
+NODE: Final = "Node"
+SCHEDULED: Final = "PodScheduled"
+
+
+def label_with_topology(store: Store, target: core_v1.Binding) -> None:
+    """What is bound to a node learns where the node is; the labels of a binding become the pod's."""
+    if target.target.kind == NODE:
+        target.metadata.labels.update(topology_labels(store, target.target.name))
 
 
 def decide(current: Record, target: core_v1.Binding, now: float) -> Replacement:
@@ -36,12 +44,11 @@ def decide(current: Record, target: core_v1.Binding, now: float) -> Replacement:
     """
     _check_target(target)
     pod = codec.decode(core_v1.Pod, current.raw)
-    if target.metadata.uid and target.metadata.uid != pod.metadata.uid:
-        kind = KINDS.of(core_v1.Pod)
-        raise other_uid(kind, pod.metadata.namespace, current.name, target.metadata.uid, pod.metadata.uid)
+    _check_meant(pod, target)
     _check_free(pod)
     _check_vpc(pod, target)
     pod.spec.node_name = target.target.name
+    pod.status.nominated_node_name = ""
     for labels, added in (
         (pod.metadata.annotations, target.metadata.annotations),
         (pod.metadata.labels, target.metadata.labels),
@@ -54,12 +61,20 @@ def decide(current: Record, target: core_v1.Binding, now: float) -> Replacement:
 def _check_target(target: core_v1.Binding) -> None:
     """What Kubernetes checks outside its usual way: what it finds has no reason and no causes."""
     said = []
-    if target.target.kind not in ("", "Node"):
+    if target.target.kind not in ("", NODE):
         said.append(f'target.kind: Unsupported value: "{target.target.kind}": supported values: "Node", "<empty>"')
     if not target.target.name:
         said.append("target.name: Required value")
     if said:
         raise Unexplained(said[0] if len(said) == 1 else f"[{', '.join(said)}]")
+
+
+def _check_meant(pod: core_v1.Pod, target: core_v1.Binding) -> None:
+    kind, found, wanted = KINDS.of(core_v1.Pod), pod.metadata, target.metadata
+    if wanted.uid and wanted.uid != found.uid:
+        raise other_uid(kind, found.namespace, found.name, wanted.uid, found.uid)
+    if wanted.resource_version and wanted.resource_version != found.resource_version:
+        raise other_version(kind, found.namespace, found.name, wanted.resource_version, found.resource_version)
 
 
 def _check_vpc(pod: core_v1.Pod, target: core_v1.Binding) -> None:
@@ -83,15 +98,15 @@ def _check_free(pod: core_v1.Pod) -> None:
 
 
 def _mark_scheduled(pod: core_v1.Pod, now: float) -> None:
-    for condition in pod.status.conditions:
+    """Any earlier condition goes with all that it said; only the time stays when it said the same."""
+    fresh = core_v1.PodCondition(type=SCHEDULED, status="True", last_transition_time=rfc3339(now))
+    for index, condition in enumerate(pod.status.conditions):
         if condition.type == SCHEDULED:
-            break
-    else:
-        condition = core_v1.PodCondition(type=SCHEDULED)
-        pod.status.conditions.append(condition)
-    if condition.status != "True":
-        condition.last_transition_time = rfc3339(now)
-    condition.status, condition.reason, condition.message = "True", "", ""
+            if condition.status == fresh.status:
+                fresh.last_transition_time = condition.last_transition_time
+            pod.status.conditions[index] = fresh
+            return
+    pod.status.conditions.append(fresh)
 
 
 async def bind_many(
@@ -110,7 +125,8 @@ async def bind_many(
         if current is None:
             outcomes.append(not_found("pods", "", name))
             continue
-        target = core_v1.Binding(target=core_v1.ObjectReference(kind="Node", name=node))
+        target = core_v1.Binding(target=core_v1.ObjectReference(kind=NODE, name=node))
+        label_with_topology(store, target)
         try:
             pod = decide(current, target, now).obj
         except Problem as problem:

@@ -57,10 +57,20 @@ def check_name(name: str, meta: ObjectMeta) -> None:
 
 def other_uid(kind: Kind, namespace: str, name: str, wanted: str, found: str) -> Problem:
     """What is said of a write of the whole object that means another one; ``found`` is empty when there is none."""
+    return _not_met(kind, namespace, name, f"UID in precondition: {wanted}, UID in object meta: {found}")
+
+
+def other_version(kind: Kind, namespace: str, name: str, wanted: str, found: str) -> Problem:
+    """What is said of a binding that means another version of the pod."""
+    said = f"ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {found}"
+    return _not_met(kind, namespace, name, said)
+
+
+def _not_met(kind: Kind, namespace: str, name: str, said: str) -> Problem:
     stored_as = _STORED_AS.get((kind.group, kind.plural), kind.plural)
     key = "/".join(part for part in ("/registry", stored_as, namespace, name) if part)
     return conflict(
         kind.plural, kind.group, name,
         f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg:"
-        f" Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
+        f" Precondition failed: {said}",
     )  # fmt: skip

@@ -301,6 +301,7 @@ class Objects(Reads):
         current = await self.current(kind, namespace, name)
         try:
             self.admission.check_binding(user)
+            binding.label_with_topology(self.store, target)
             decision = binding.decide(current, target, self.clock.now())
         except Problem:
             await self.settled()

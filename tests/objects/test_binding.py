@@ -55,6 +55,12 @@ def test_what_cannot_be_bound():
         other.metadata.uid = "x"
         with pytest.raises(errors.Conflict, match=r"Key: /registry/pods/default/p, .*UID in precondition: x"):
             await objects.bind("default", "p", other, WRITE, SCHEDULER)
+        other = to("n1")
+        other.metadata.resource_version = "1"
+        with pytest.raises(
+            errors.Conflict, match=r"/default/p, .*ResourceVersion in precondition: 1, ResourceVersion in"
+        ):
+            await objects.bind("default", "p", other, WRITE, SCHEDULER)
         with pytest.raises(errors.Forbidden):
             await objects.bind("default", "p", to("n1"), WRITE, User("system:node:n1", ("system:nodes",)))
         await plain.create("Pod", metadata={"name": "q", "finalizers": ["a.b/c"]}, **POD)
@@ -88,5 +94,40 @@ def test_many_are_bound_at_once_and_each_outcome_stands_alone():
 def test_nothing_to_bind():
     async def story(objects):
         assert list(await objects.bind_many([], SCHEDULER)) == []
+
+    run(story)
+
+
+def test_a_pod_learns_where_its_node_is():
+    zone, region = {"topology.kubernetes.io/zone": "z"}, {"topology.kubernetes.io/region": "r"}
+
+    async def story(objects):
+        plain = Plain(objects)
+        await plain.create("Node", metadata={"name": "n1", "labels": {**zone, **region, "other": "x"}})
+        labels = {"app": "a", "topology.kubernetes.io/zone": "old"}
+        for name in ("p", "q"):
+            await plain.create("Pod", metadata={"name": name, "labels": labels}, **POD)
+        on_node = {"spec": {**POD["spec"], "nodeName": "n1"}}
+        made = await plain.create("Pod", metadata={"name": "r", "labels": labels}, **on_node)
+        await objects.bind("default", "p", to("n1"), WRITE, SCHEDULER)
+        await objects.bind_many([("default", "q", "n1")], SCHEDULER)
+        for pod in (plain.get("Pod", "p"), plain.get("Pod", "q"), made):
+            assert pod["metadata"]["labels"] == {"app": "a", **zone, **region}
+
+    run(story)
+
+
+def test_what_was_said_before_the_binding_is_gone():
+    async def story(objects):
+        plain = Plain(objects)
+        made = await plain.create("Pod", metadata={"name": "p"}, **POD)
+        before = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "observedGeneration": 1}
+        made["status"] |= {"nominatedNodeName": "n2", "conditions": [before]}
+        await plain.update("Pod", made, "status")
+        await objects.bind("default", "p", to("n1"), WRITE, SCHEDULER)
+        status = plain.get("Pod", "p")["status"]
+        assert "nominatedNodeName" not in status
+        (condition,) = status["conditions"]
+        assert (condition["status"], "reason" in condition, "observedGeneration" in condition) == ("True", False, False)
 
     run(story)

@@ -11,6 +11,7 @@ from k3py.model.generated import core_v1
 from k3py.objects.admit import limit_ranger, priority, runtime_class
 from k3py.objects.admit.asked import Asked
 from k3py.objects.admit.tolerations import add_tolerations
+from k3py.objects.admit.topology import add_topology
 from k3py.objects.qos import qos_class
 
 Step = Callable[[Asked], None]
@@ -32,6 +33,7 @@ COMPLETE_NEW_POD: Final[tuple[Step, ...]] = (
     _tolerate,
     runtime_class.add_runtime,
     _set_qos_class,
+    add_topology,
 )
 CHECK_NEW_POD: Final[tuple[Step, ...]] = (limit_ranger.check_pod, runtime_class.check_overhead)
 CHECK_RESIZED_POD: Final[tuple[Step, ...]] = (limit_ranger.check_pod,)
