@@ -6,15 +6,19 @@ of pods, so that the question costs a look-up.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from k3py.api.authorization import Attributes
 from k3py.model import codec
 from k3py.model.generated import core_v1
+from k3py.model.kinds import KINDS
 from k3py.model.user import User
 from k3py.model.vpc_v1 import GROUP
 from k3py.store.records import Change, ChangeType, Record
 
 _READ = ("get", "list", "watch")
+# Where a pod's record says on which node it is: no other pod has to be decoded.
+_NODE_NAME: Final = tuple(KINDS.of(core_v1.Pod).selectable).index("spec.nodeName")
 Reference = tuple[str, str, str]
 """Resource, namespace and name."""
 
@@ -42,9 +46,9 @@ class NodeReferences:
     def _look_at(self, record: Record) -> None:
         key = (record.namespace, record.name)
         self._forget(key)
-        pod = codec.decode(core_v1.Pod, record.raw)
-        if pod.spec.node_name:
-            self._remember(key, pod.spec.node_name, tuple(references(pod)))
+        node = record.fields[_NODE_NAME]
+        if node:
+            self._remember(key, node, tuple(references(codec.decode(core_v1.Pod, record.raw))))
 
     def _forget(self, key: tuple[str, str]) -> None:
         node, named = self._pods.pop(key, ("", ()))

@@ -5,6 +5,7 @@ Kubernetes' ``CreateOptions``, ``UpdateOptions``, ``PatchOptions`` and ``DeleteO
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from k3py.api.http.messages import Request
@@ -23,6 +24,8 @@ from k3py.objects.options import (
     field_manager_causes,
 )
 
+# Clients whose usual options are kept.
+USER_AGENTS_MAX: Final = 64
 # Which options object a method's refusal speaks of.
 _KINDS: Final = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions"}
 _VALIDATIONS: Final = {each.value: each for each in FieldValidation} | {"": FieldValidation.WARN}
@@ -36,7 +39,7 @@ def write_options(request: Request) -> WriteOptions:
     """
     query = request.query
     if not query and (request.method != "PATCH" or media_type(request) != APPLY_PATCH):
-        return WriteOptions(field_manager=_user_agent(request), field_validation=FieldValidation.WARN)
+        return _usual_options(_user_agent(request))
     wrong = Errors()
     manager, force = first(query, "fieldManager"), flag(query, "force")
     if request.method == "PATCH":
@@ -60,6 +63,12 @@ def write_options(request: Request) -> WriteOptions:
         field_validation=_VALIDATIONS[validation],
         force=bool(force),
     )
+
+
+@lru_cache(USER_AGENTS_MAX)
+def _usual_options(manager: str) -> WriteOptions:
+    """Those of a client that asks for nothing."""
+    return WriteOptions(field_manager=manager, field_validation=FieldValidation.WARN)
 
 
 def _user_agent(request: Request) -> str:

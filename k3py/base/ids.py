@@ -1,7 +1,6 @@
 """Names and ids, drawn from a random source that the caller owns."""
 
 import random
-import uuid
 from typing import Final
 
 # Kubernetes leaves out vowels and look-alikes (apimachinery util/rand), so that no suffix spells a word.
@@ -10,9 +9,16 @@ SUFFIX_LENGTH: Final = 5
 GENERATED_NAME_BASE_MAX: Final = 63 - SUFFIX_LENGTH
 
 
+# All bits of a UUID but its version and variant, and these.
+_RANDOM: Final = (1 << 128) - 1 & ~(0xF << 76) & ~(0x3 << 62)
+_VERSION_4: Final = 0x4 << 76 | 0x2 << 62
+
+
 def new_uid(source: random.Random) -> str:
     """A random UUID (RFC 9562, version 4), e.g. for ``metadata.uid``."""
-    return str(uuid.UUID(int=source.getrandbits(128), version=4))
+    bits = source.getrandbits(128) & _RANDOM | _VERSION_4
+    text = f"{bits:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def suffix(source: random.Random, length: int = SUFFIX_LENGTH) -> str:

@@ -217,6 +217,8 @@ def _services_of_pod(old: core_v1.Pod | None, new: core_v1.Pod | None, caches: C
     pod = new or old
     assert pod is not None
     labels = [each.metadata.labels for each in (old, new) if each is not None]
+    if not caches.values(core_v1.Service, BY_SELECTOR):
+        return
     pairs = {_pair(pod.metadata.namespace, *each) for known in labels for each in known.items()}
     for service in caches.by(core_v1.Service, BY_SELECTOR, *pairs):
         matches = from_map(service.spec.selector).matches

@@ -9,7 +9,7 @@ are of one revision.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
 
@@ -86,8 +86,8 @@ class Informer:
         groups = self._groups[index]
         return View([record for value in values for record in groups.of(value)], self._read)
 
-    def values(self, index: str) -> Sequence[str]:
-        """Every value that the index function named for an object."""
+    def values(self, index: str) -> Collection[str]:
+        """Every value that the index function named for an object, now and later."""
         return self._groups[index].values
 
     def replace(self, records: Iterable[Record], revision: int) -> None:
@@ -203,6 +203,6 @@ class Caches:
         """The objects of a kind for which the index names one of these values."""
         return self._informers[kind].by(index, *values)
 
-    def values(self, kind: type[T], index: str) -> Sequence[str]:
-        """Every value that the index names for an object of the kind."""
+    def values(self, kind: type[T], index: str) -> Collection[str]:
+        """Every value that the index names for an object of the kind, now and later."""
         return self._informers[kind].values(index)

@@ -1,6 +1,6 @@
 """What caches hand out: objects that are decoded when somebody looks at them, and groups of them by an index."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar, cast, overload
 
 from k3py.store.records import Record
@@ -86,6 +86,6 @@ class Groups:
         return list(known) if isinstance(known, dict) else [known]
 
     @property
-    def values(self) -> list[str]:
-        """Every value that has records."""
-        return list(self._groups)
+    def values(self) -> Collection[str]:
+        """Every value that has records, now and later."""
+        return self._groups.keys()

@@ -1,34 +1,16 @@
-"""The binding to SlateDB, and the only file that knows it.
+"""The binding to SlateDB: what is open, what its settings are, and its errors as the store's."""
 
-The generated binding (UniFFI) copies byte strings one byte at a time in Python: 200 us for a value of 1.4 KB. Replacing
-three of its helpers by a memmove makes a put ten times faster. The names of these helpers are looked up first; when a
-release has others, the binding runs as it is, slower.
-"""
-
-import ctypes
 import json
 import logging
-import os
-import struct
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-# One thread for writes and one for compaction; the binding reads this when it is imported.
-RUNTIME_THREADS: Final = "2"
-os.environ.setdefault("SLATEDB_UNIFFI_RUNTIME_THREADS", RUNTIME_THREADS)
-
-import slatedb.uniffi  # noqa: E402
-import slatedb.uniffi._slatedb_uniffi.slatedb as _generated  # noqa: E402
-
-from k3py.store.errors import CannotOpen, Fenced, LogFailed  # noqa: E402
-from k3py.store.log import Put, Row  # noqa: E402
+from k3py.store.errors import CannotOpen, Fenced, LogFailed
+from k3py.store.log import Put, Row
+from k3py.store.slate_binding import batch_of, binding, generated
 
 log = logging.getLogger(__name__)
-
-# The binding is generated without types.
-binding: Any = slatedb.uniffi
-generated: Any = _generated
 
 # A scan reads ahead: block by block it is ten times slower. In a bucket each read takes its time, so more of them are
 # under way; in a folder small ones do, and leave 30 MB less memory behind.
@@ -80,53 +62,6 @@ def settings_for(target: Target) -> dict[str, Any]:
     }
 
 
-def _bytes_lower(value: bytes) -> Any:
-    size = len(value) + 4
-    buffer = generated._UniffiRustBuffer.alloc(size)
-    ctypes.memmove(buffer.data, struct.pack(">i", len(value)) + value, size)
-    buffer.len = size
-    return buffer
-
-
-def _check_bytes(value: object) -> None:
-    if not isinstance(value, bytes):
-        raise TypeError(f"bytes are wanted, not {type(value).__name__}")
-
-
-def _builder_write(self: Any, value: bytes) -> None:
-    size, buffer = len(value), self.rbuf
-    if buffer.len + size > buffer.capacity:
-        buffer = self.rbuf = generated._UniffiRustBuffer.reserve(buffer, size)
-    ctypes.memmove(ctypes.addressof(buffer.data.contents) + buffer.len, bytes(value), size)
-    buffer.len += size
-
-
-def _builder_pack_into(self: Any, size: int, form: str, value: object) -> None:
-    del size
-    _builder_write(self, struct.pack(form, value))
-
-
-def speed_up(parts: Any = generated) -> bool:
-    """Replace the byte-by-byte copies of the binding; False when it does not have the names that are expected."""
-    wanted = (
-        ("_UniffiRustBuffer", ("alloc", "reserve")),
-        ("_UniffiRustBufferBuilder", ("write", "_pack_into", "_reserve")),
-        ("_UniffiFfiConverterBytes", ("lower", "check_lower")),
-    )
-    for owner, names in wanted:
-        if not all(hasattr(getattr(parts, owner, None), name) for name in names):
-            log.warning("the SlateDB binding has no %s as it is known here: writes are ten times slower", owner)
-            return False
-    parts._UniffiFfiConverterBytes.lower = staticmethod(_bytes_lower)
-    parts._UniffiFfiConverterBytes.check_lower = staticmethod(_check_bytes)
-    parts._UniffiRustBufferBuilder.write = _builder_write
-    parts._UniffiRustBufferBuilder._pack_into = _builder_pack_into
-    return True
-
-
-IS_FAST: Final = speed_up()
-
-
 class Database:
     """An open SlateDB database; its errors are the store's."""
 
@@ -160,12 +95,7 @@ class Database:
             Fenced, LogFailed: see ``Log.write``.
         """
         try:
-            batch = binding.WriteBatch()
-            for key, value in rows:
-                if value is None:
-                    batch.delete(key)
-                else:
-                    batch.put(key, value)
+            batch = batch_of(rows)
             options = binding.WriteOptions(seqnum=sequence)
             written = await self._handle.write_with_options(batch, options)
             await self._handle.flush_with_options(self._flush)

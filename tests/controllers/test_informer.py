@@ -131,7 +131,7 @@ def test_groups_of_one_and_of_many() -> None:
     groups.drop("x", a)
     assert groups.of("x") == [b]
     groups.drop("x", b)
-    assert (groups.of("x"), groups.values) == ([], [])
+    assert (groups.of("x"), list(groups.values)) == ([], [])
 
 
 def test_readers_of_a_kind_share_its_cache_and_its_indexes() -> None:

@@ -1,5 +1,6 @@
 """The binding to SlateDB: it is the fast one here, and any other one still works."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -8,15 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from k3py.store import slate
+from k3py.store import slate, slate_binding
 
 UNPATCHED = """
 import asyncio, sys
 from slatedb.uniffi._slatedb_uniffi import slatedb as generated
 hidden = generated._UniffiRustBufferBuilder._reserve
 del generated._UniffiRustBufferBuilder._reserve
-from k3py.store import slate
-assert not slate.IS_FAST
+from k3py.store import slate, slate_binding
+assert not slate_binding.IS_FAST
 generated._UniffiRustBufferBuilder._reserve = hidden
 
 async def story():
@@ -31,7 +32,7 @@ asyncio.run(story())
 
 
 def test_the_names_of_the_pinned_release_are_those_that_are_expected() -> None:
-    assert slate.IS_FAST
+    assert slate_binding.IS_FAST
 
 
 @pytest.mark.parametrize("missing", ["_UniffiRustBufferBuilder", "_UniffiFfiConverterBytes"])
@@ -42,7 +43,7 @@ def test_a_binding_with_other_names_is_left_as_it_is(missing: str, caplog: pytes
         "_UniffiFfiConverterBytes": SimpleNamespace(lower=4, check_lower=5),
     }
     other = SimpleNamespace(**{name: part for name, part in parts.items() if name != missing})
-    assert not slate.speed_up(other)
+    assert not slate_binding.speed_up(other)
     assert "slower" in caplog.text
     left = [part for name, part in vars(other).items() if name == "_UniffiRustBufferBuilder"]
     assert all((part.write, part._pack_into) == (1, 2) for part in left)
@@ -56,14 +57,43 @@ def test_it_works_unpatched_too(tmp_path: Path) -> None:
 
 
 def test_only_bytes_are_taken() -> None:
+    batch = slate_binding.binding.WriteBatch()
     with pytest.raises(TypeError):
-        slate.binding.WriteBatch().put("text", b"value")
+        batch.put("text", b"value")
+    with pytest.raises(TypeError):
+        slate_binding.put(batch, b"key", "text")
+
+
+def test_what_the_library_refuses_is_told() -> None:
+    with pytest.raises(slate_binding.binding.Error.Invalid):
+        slate_binding.batch_of([(b"", b"value")])
+
+
+def test_a_binding_without_the_functions_that_are_called_directly_puts_by_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    own = slate_binding.binding.WriteBatch
+    assert slate_binding.fast_put(SimpleNamespace(WriteBatch=own)) is own.put
+    assert "slower" in caplog.text
+
+
+@pytest.mark.parametrize("size", [0, 1, 2_400, 3 << 20])
+def test_values_come_back_as_they_were_put(tmp_path: Path, size: int) -> None:
+    value = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+
+    async def story() -> None:
+        database = await slate.Database.open(slate.Target("file:///", str(tmp_path / "db").lstrip("/"), {}, False))
+        await database.write([(b"key", value), (b"key2", b"x")], 1)
+        assert [row async for rows in database.scan(b"k") for row in rows] == [(b"key", value), (b"key2", b"x")]
+        await database.close()
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize("remote", [False, True])
 def test_the_settings_are_ones_that_slatedb_knows(remote: bool) -> None:
 
-    settings = slate.binding.Settings.default()
+    settings = slate_binding.binding.Settings.default()
     wanted = slate.settings_for(slate.Target("file:///", "x", {}, remote))
     for key, value in wanted.items():
         settings.set(key, json.dumps(value))
@@ -89,7 +119,7 @@ def test_there_is_room_for_what_comes_while_tables_are_merged(remote: bool, byte
 def test_nobody_else_imports_it_and_a_client_of_the_package_does_not_pay_for_it() -> None:
     package = Path(slate.__file__).parent.parent
     importing = [path.name for path in package.rglob("*.py") if "import slatedb" in path.read_text()]
-    assert importing == ["slate.py"]
+    assert importing == ["slate_binding.py"]
     script = (
         "import sys, k3py.store.store, k3py.store.opening, k3py.store.slate_log; sys.exit('slatedb' in sys.modules)"
     )

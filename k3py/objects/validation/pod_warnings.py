@@ -63,17 +63,21 @@ def of_template(spec: core_v1.PodSpec, meta: meta_v1.ObjectMeta, path: str) -> l
 
 def _of(spec: core_v1.PodSpec, meta: meta_v1.ObjectMeta, path: str, meta_path: str, is_template: bool) -> Iterator[str]:
     yield from _scheduling(spec, path)
-    for key, detail in _ANNOTATIONS.items():
+    for key, detail in _ANNOTATIONS.items() if meta.annotations else ():
         if key in meta.annotations:
             yield f"{meta_path}.annotations[{key}]: {detail}"
-    yield from _volumes(spec.volumes, f"{path}.volumes")
-    yield from _token_files(spec.volumes, f"{path}.volumes")
-    yield from _repeated(((each.ip, "ip") for each in spec.host_aliases), f"{path}.hostAliases")
-    yield from _repeated(((each.name, "name") for each in spec.image_pull_secrets), f"{path}.imagePullSecrets")
+    if spec.volumes:
+        yield from _volumes(spec.volumes, f"{path}.volumes")
+        yield from _token_files(spec.volumes, f"{path}.volumes")
+    if spec.host_aliases:
+        yield from _repeated(((each.ip, "ip") for each in spec.host_aliases), f"{path}.hostAliases")
+    if spec.image_pull_secrets:
+        yield from _repeated(((each.name, "name") for each in spec.image_pull_secrets), f"{path}.imagePullSecrets")
     for index, secret in enumerate(spec.image_pull_secrets):
         if not secret.name:
             yield f'{path}.imagePullSecrets[{index}].name: invalid empty name ""'
-    yield from _fractions(spec.overhead, f"{path}.overhead")
+    if spec.overhead:
+        yield from _fractions(spec.overhead, f"{path}.overhead")
     context = spec.security_context
     if (context is None or context.seccomp_profile is None) and SECCOMP_POD in meta.annotations:
         yield f"{meta_path}.annotations[{SECCOMP_POD}]: {_SECCOMP}"
