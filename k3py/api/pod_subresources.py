@@ -2,6 +2,7 @@
 
 import msgspec
 
+from k3py.api.heavy.weight import check_question
 from k3py.api.http.messages import Request, Response
 from k3py.api.routing import Target
 from k3py.api.warning_headers import warning_headers
@@ -30,6 +31,7 @@ class PodSubresources:
             Problem: as ``Evictions.evict``, or the body cannot be read.
         """
         options = write_options(request)
+        check_question(request.body, media_type(request))
         asked, said = decode_body(EVICTION, request.body, media_type(request), options.field_validation)
         assert isinstance(asked, policy_v1.Eviction)
         if asked.metadata.namespace not in ("", target.namespace):

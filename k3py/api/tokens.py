@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from k3py.api.authentication import TokenAuthenticator, authenticated
+from k3py.api.heavy.weight import check_question
 from k3py.api.http.messages import Request, Response
 from k3py.api.lists import respond
 from k3py.api.negotiation import wanted
@@ -42,6 +43,7 @@ class Tokens:
         """
         form = wanted(request)
         options = write_options(request)
+        check_question(request.body, media_type(request))
         asked, warnings = decode_body(TOKEN_REQUEST, request.body, media_type(request), options.field_validation)
         made = self._issuer.issue(target.namespace, target.name, asked, user)
         return respond(201, codec.encode(made), form, warning_headers(warnings))

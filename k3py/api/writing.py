@@ -1,12 +1,11 @@
 """Create, update, patch, delete: HTTP around ``objects``."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
 from k3py.api.heavy.helper import Helper
-from k3py.api.heavy.weight import is_heavy, is_heavy_stored
+from k3py.api.heavy.weight import check_question, is_heavy, is_heavy_stored
 from k3py.api.heavy.writes import Outcome, Write, perform
 from k3py.api.http.messages import Request, Response
 from k3py.api.lists import render_list, respond
@@ -17,7 +16,7 @@ from k3py.api.routing import Target
 from k3py.api.warning_headers import warning_headers
 from k3py.api.write_options import delete_options, media_type, write_options
 from k3py.model import codec
-from k3py.model.errors import BadRequest, RequestTooLarge
+from k3py.model.errors import BadRequest
 from k3py.model.generated import core_v1
 from k3py.model.registry import Kind
 from k3py.model.struct import Wire
@@ -29,9 +28,6 @@ from k3py.objects.identity import check_namespace
 from k3py.objects.options import APPLY_PATCH, WriteOptions, patch_type
 from k3py.objects.scale import SCALE
 from k3py.objects.service import Objects
-
-# Reviews, bindings and the options of deletions; the longest tokens and lists of groups are a few kB.
-QUESTION_BYTES_MAX: Final = 96 * 1024
 
 
 class Writer:
@@ -52,7 +48,7 @@ class Writer:
         form = wanted(request)
         options = write_options(request)
         if not target.kind.stored and target.kind.view_of is None:
-            _check_question(request)
+            check_question(request.body, media_type(request))
             obj, said = decode_body(target.kind, request.body, media_type(request), options.field_validation)
             return await self._ask(target, obj, options, user, warning_headers(said), form)
         return self._answer(request, await self._write("create", request, target, options, user))
@@ -101,7 +97,7 @@ class Writer:
     async def delete(self, request: Request, target: Target, user: User) -> Response:
         """Delete an object, now or when its finalizers and grace period let it."""
         form = wanted(request)
-        _check_question(request)
+        check_question(request.body, media_type(request))
         options = delete_options(request)
         deleted = await self._objects.delete(target.kind, target.namespace, target.name, options, user)
         headers = warning_headers(warnings(target.kind, options))
@@ -114,7 +110,7 @@ class Writer:
     async def delete_collection(self, request: Request, target: Target, user: User) -> Response:
         """Delete all objects that the query selects."""
         form = wanted(request, collection=True)
-        _check_question(request)
+        check_question(request.body, media_type(request))
         metadata, records = await self._reader.page(request, target)
         options = delete_options(request)
         await self._objects.delete_collection(target.kind, records, options, user)
@@ -124,7 +120,7 @@ class Writer:
     async def bind(self, request: Request, target: Target, user: User) -> Response:
         """``pods/binding``: a scheduler says where a pod runs."""
         options = write_options(request)
-        _check_question(request)
+        check_question(request.body, media_type(request))
         obj, _ = decode_body(BINDING, request.body, media_type(request), options.field_validation)
         assert isinstance(obj, core_v1.Binding)
         check_namespace(BINDING, target.namespace, obj.metadata)
@@ -148,16 +144,6 @@ class Writer:
     def _answer(self, request: Request, done: Outcome) -> Response:
         status = 201 if done.created else 200
         return answer(request, done.kind, done.raw, self._now, status, warning_headers(done.warnings))
-
-
-def _check_question(request: Request) -> None:
-    """What is only asked, and not kept, is small.
-
-    Raises:
-        RequestTooLarge: it is not.
-    """
-    if len(request.body) > QUESTION_BYTES_MAX:
-        raise RequestTooLarge(f"Request entity too large: limit is {QUESTION_BYTES_MAX}")
 
 
 BINDING = Kind(core_v1.Binding, "bindings", stored=False)

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from k3py.api.heavy.writes import Outcome, Write, perform
 from k3py.api.http.messages import Response
 from k3py.objects.patch.json_patch import OPERATIONS_MAX
+from k3py.objects.service import Objects
 from tests.api.world import CONFIG_MAPS, PODS, World, config_map, pod, run
 
 DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
@@ -216,5 +218,55 @@ def test_who_manages_a_review_is_not_for_the_asker_to_say() -> None:
         status, body = await world.json("POST", path, asked)
         assert status == 201
         assert [each["manager"] for each in body["metadata"]["managedFields"]] == ["kubectl"]
+
+    run(story)
+
+
+def test_what_is_only_asked_may_not_be_large() -> None:
+    async def story(world: World) -> None:
+        many = {"items": [{"a": 1}] * 200}
+        reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        await world.json("POST", CONFIG_MAPS, config_map("a"))
+        await world.json("POST", PODS, pod("p"))
+        for method, path in [
+            ("POST", reviews),
+            ("POST", f"{PODS}/p/binding"),
+            ("POST", f"{PODS}/p/eviction"),
+            ("POST", "/api/v1/namespaces/default/serviceaccounts/default/token"),
+            ("DELETE", f"{CONFIG_MAPS}/a"),
+            ("DELETE", CONFIG_MAPS),
+        ]:
+            status, body = await world.json(method, path, many)
+            assert (status, body["reason"]) == (413, "RequestEntityTooLarge"), path
+        assert (await world.json("GET", f"{CONFIG_MAPS}/a"))[0] == 200
+
+    run(story)
+
+
+def test_heavy_writes_go_to_the_helper_and_others_do_not() -> None:
+    class Noting:
+        """Takes note of what it is given, and does it."""
+
+        def __init__(self, objects: Objects) -> None:
+            self._objects = objects
+            self.names: list[str] = []
+
+        async def perform(self, write: Write) -> Outcome:
+            self.names.append(f"{write.verb} {write.name}")
+            return await perform(self._objects, write)
+
+    async def story(world: World) -> None:
+        noting = Noting(world.objects)
+        writer: Any = world.api._resources._verbs["create"]
+        writer.__self__._helper = noting
+        large = config_map("large") | {"data": {f"k{number}": "v" * 10 for number in range(1_100)}}
+        for name in ("small", "large"):
+            assert (await world.json("POST", CONFIG_MAPS, large if name == "large" else config_map(name)))[0] == 201
+        for name in ("small", "large"):
+            patch = {"metadata": {"labels": {"a": "b"}}}
+            status, body = await world.json("PATCH", f"{CONFIG_MAPS}/{name}", patch, headers=MERGE)
+            assert (status, body["metadata"]["labels"]) == (200, {"a": "b"})
+            assert (await world.json("PUT", f"{CONFIG_MAPS}/{name}", config_map(name)))[0] == 200
+        assert noting.names == ["create ", "patch large", "update large"]
 
     run(story)

@@ -101,8 +101,8 @@ class Helper:
         if self._idle is not None:
             self._idle.cancel()
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(self._pause_until - loop.time())
         try:
+            await asyncio.sleep(self._pause_until - loop.time())
             done = await self._held(write)
         finally:
             self._idle = loop.call_later(IDLE_SECONDS, self._let_go)
@@ -256,7 +256,9 @@ class _Process:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                process = await asyncio.create_subprocess_exec(sys.executable, "-m", _MODULE, stdin=theirs.fileno())
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", _MODULE, stdin=theirs.fileno(), start_new_session=True
+                )
             ours.setblocking(False)
             reader, writer = await asyncio.open_connection(sock=ours)
         except BaseException:

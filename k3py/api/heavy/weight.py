@@ -8,6 +8,7 @@ texts, too, only makes a write heavier than it is, and a heavy write loses some 
 from typing import Final
 
 from k3py.api.applying import is_json
+from k3py.model.errors import RequestTooLarge
 from k3py.objects.decode import PROTOBUF, YAML
 from k3py.objects.options import APPLY_PATCH, PatchType
 
@@ -18,9 +19,12 @@ ENTRIES_MAX: Final = 128
 # Objects and values altogether: 5 to 10 microseconds each. Managed fields have hundreds in a normal object.
 OBJECTS_MAX: Final = 1_024
 VALUES_MAX: Final = 1_024
-# Values of YAML are read one by one in Python, 10 microseconds each; protobuf's fields likewise.
+# Values of YAML are read one by one in Python, 10 microseconds each.
 YAML_VALUES_MAX: Final = 128
-PROTOBUF_BYTES_MAX: Final = 8 * 1024
+# Protobuf names nothing: two bytes can be an entry. Most objects have fewer.
+PROTOBUF_BYTES_MAX: Final = 2 * 1024
+# Reviews, bindings, evictions and options in protobuf: only read, never completed or compared.
+PROTOBUF_QUESTION_BYTES_MAX: Final = 16 * 1024
 # JSON of so few bytes passes none of these bounds.
 LIGHT_BYTES: Final = 2 * ENTRIES_MAX
 # Most objects; what is stored has defaults, and so at least so many bytes an entry.
@@ -44,12 +48,26 @@ def is_heavy_stored(raw: bytes) -> bool:
     return len(raw) > LIGHT_STORED_BYTES and _is_heavy_json(raw)
 
 
+def check_question(data: bytes, media_type: str) -> None:
+    """What is only asked, and not kept (reviews, bindings, options of deletions), is never much work: it is small.
+
+    Raises:
+        RequestTooLarge: it is not.
+    """
+    if media_type == PROTOBUF:
+        if len(data) > PROTOBUF_QUESTION_BYTES_MAX:
+            raise RequestTooLarge(f"Request entity too large: limit is {PROTOBUF_QUESTION_BYTES_MAX}")
+    elif is_heavy(data, media_type):
+        said = f"limit is {BYTES_MAX}, with {VALUES_MAX} values and {ENTRIES_MAX} objects in lists"
+        raise RequestTooLarge(f"Request entity too large: {said}")
+
+
 def _is_heavy_json(data: bytes) -> bool:
     if len(data) > BYTES_MAX:
         return True
+    if len(data) - len(data.translate(None, b"{[,")) <= ENTRIES_MAX:  # most bodies, looked at once
+        return False
     objects = data.count(b"{")
-    if objects <= ENTRIES_MAX:
-        return data.count(b",") > VALUES_MAX or data.count(b"[") > OBJECTS_MAX
     return (
         objects > OBJECTS_MAX
         or objects - data.count(b'":{') - data.count(b'": {') > ENTRIES_MAX

@@ -1,7 +1,8 @@
 """One write as a client asks for it, without HTTP, and how it is done: decoded, decided and stored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from k3py.api.applying import apply_body
 from k3py.model.generated import autoscaling_v1
@@ -16,8 +17,7 @@ from k3py.objects.scale import SCALE
 from k3py.objects.service import Objects
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(msgspec.Struct, frozen=True):
     """``verb`` is create, update or patch (or an apply, by its ``media_type``); ``type`` the kind of the resource."""
 
     verb: str
@@ -31,8 +31,7 @@ class Write:
     user: User
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """The object as it was written (JSON), of which kind it is (a Scale may be written), and what is to be said."""
 
     raw: bytes
@@ -85,4 +84,5 @@ async def _apply(objects: Objects, kind: Kind, write: Write) -> Outcome:
 
 
 def _outcome(kind: Kind, written: Written, said: Sequence[str] = ()) -> Outcome:
-    return Outcome(written.raw, kind.type, written.created, [*said, *written.warnings])
+    warnings = [*said, *written.warnings] if said else written.warnings
+    return Outcome(written.raw, kind.type, written.created, warnings)

@@ -13,11 +13,14 @@ from k3py.api.heavy.weight import (
     LIGHT_STORED_BYTES,
     OBJECTS_MAX,
     PROTOBUF_BYTES_MAX,
+    PROTOBUF_QUESTION_BYTES_MAX,
     VALUES_MAX,
     YAML_VALUES_MAX,
+    check_question,
     is_heavy,
     is_heavy_stored,
 )
+from k3py.model.errors import RequestTooLarge
 from k3py.objects.decode import JSON, PROTOBUF, YAML
 from k3py.objects.options import APPLY_PATCH, PatchType
 
@@ -39,7 +42,7 @@ def test_a_pod_is_heavy_by_its_containers(style: dict[str, Any]) -> None:
 
 
 def test_managed_fields_are_not_entries() -> None:
-    fields = {f"f:field{number}": {} for number in range(OBJECTS_MAX - 10)}
+    fields: dict[str, Any] = {f"f:field{number}": {} for number in range(OBJECTS_MAX - 10)}
     owned = {"managedFields": [{"manager": "a", "fieldsV1": fields}]}
     assert not is_heavy(json.dumps({**PODS_OWN, "metadata": owned}).encode(), JSON)
     fields |= {f"f:more{number}": {} for number in range(20)}
@@ -89,6 +92,18 @@ def test_what_is_stored_is_heavy_by_the_same_marks() -> None:
     assert not is_heavy_stored(pod(ENTRIES_MAX - 3))
     assert is_heavy_stored(pod(ENTRIES_MAX * 2))
     assert not is_heavy_stored(b"{},[" * (LIGHT_STORED_BYTES // 4))
+
+
+def test_questions_are_small() -> None:
+    check_question(pod(ENTRIES_MAX - 3), JSON)
+    check_question(b"x" * PROTOBUF_QUESTION_BYTES_MAX, PROTOBUF)
+    for data, media_type in [
+        (pod(ENTRIES_MAX + 1), JSON),
+        (b'"' + b"x" * BYTES_MAX + b'"', JSON),
+        (b"x" * (PROTOBUF_QUESTION_BYTES_MAX + 1), PROTOBUF),
+    ]:
+        with pytest.raises(RequestTooLarge):
+            check_question(data, media_type)
 
 
 @given(st.binary(max_size=400), st.sampled_from([JSON, YAML, PROTOBUF, APPLY_PATCH, JSON_PATCH, "text/plain"]))
