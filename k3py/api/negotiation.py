@@ -90,7 +90,7 @@ def wanted_stream(request: Request) -> Wanted:
 def _accepted(accept: str, collection: bool) -> Wanted:
     if not accept:
         return Wanted()
-    items = [_item(each) for each in accept.split(",")]
+    items = accepted_media(accept)
     if not any(media in _OBJECT_TYPES or media == "*/*" for media, _ in items):
         offered = ", ".join(_OBJECT_TYPES + _STREAM_TYPES if collection else _OBJECT_TYPES)
         raise NotAcceptable(f"406: Not Acceptable\n\nAvailable representations: {offered}", Details())
@@ -101,6 +101,11 @@ def _accepted(accept: str, collection: bool) -> Wanted:
             if found is not None:
                 return found
     raise NotAcceptable(_ONLY + ", ".join(_OBJECT_TYPES))
+
+
+def accepted_media(accept: str) -> list[tuple[str, Mapping[str, str]]]:
+    """The media types in an Accept header, as they come, with their parameters (RFC 9110, section 12.5.1)."""
+    return [_item(each) for each in accept.split(",")]
 
 
 def _item(text: str) -> tuple[str, Mapping[str, str]]:

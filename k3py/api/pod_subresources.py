@@ -7,12 +7,12 @@ from k3py.api.http.messages import Request, Response
 from k3py.api.routing import Target
 from k3py.api.warning_headers import warning_headers
 from k3py.api.write_options import media_type, write_options
-from k3py.model.errors import BadRequest
 from k3py.model.generated import policy_v1
 from k3py.model.registry import Kind
 from k3py.model.user import User
 from k3py.objects.decode import decode_body
 from k3py.objects.evicting import Evictions
+from k3py.objects.identity import check_namespace
 
 EVICTION = Kind(policy_v1.Eviction, "evictions", stored=False)
 _EVICTED = msgspec.json.encode({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
@@ -34,7 +34,6 @@ class PodSubresources:
         check_question(request.body, media_type(request))
         asked, said = decode_body(EVICTION, request.body, media_type(request), options.field_validation)
         assert isinstance(asked, policy_v1.Eviction)
-        if asked.metadata.namespace not in ("", target.namespace):
-            raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+        check_namespace(EVICTION, target.namespace, asked.metadata)
         await self._evictions.evict(target.namespace, target.name, asked, options, user)
         return Response(201, _EVICTED, headers=warning_headers(said))

@@ -5,9 +5,11 @@ from typing import Final
 
 import msgspec
 
-from k3py.model.errors import BadRequest, invalid
+from k3py.model.errors import invalid
 from k3py.model.generated import authorization_v1, meta_v1
+from k3py.model.kinds import KINDS
 from k3py.objects.fields import Errors
+from k3py.objects.identity import place
 from k3py.objects.validation.scheduling import label_selector
 
 GROUP: Final = "authorization.k8s.io"
@@ -29,10 +31,8 @@ def check_access_review(review: AccessReview, namespace: str) -> None:
     """
     wrong = Errors()
     local = isinstance(review, authorization_v1.LocalSubjectAccessReview)
-    if local and not review.metadata.namespace:
-        review.metadata.namespace = namespace
-    if local and review.metadata.namespace != namespace:
-        raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
+    if local:
+        place(KINDS.of(authorization_v1.LocalSubjectAccessReview), namespace, review.metadata)
     _spec(review.spec, wrong)
     _metadata(review.metadata, local, wrong)
     if isinstance(review, authorization_v1.LocalSubjectAccessReview):

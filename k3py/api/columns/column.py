@@ -81,6 +81,7 @@ def since(time: str | None, now: float) -> str:
 
 
 def age(metadata: meta_v1.ObjectMeta, now: float) -> str:
+    """How long ago an object was made; ``now`` in seconds since 1970."""
     return since(metadata.creation_timestamp, now)
 
 
@@ -101,4 +102,5 @@ def containers_and_images(template: core_v1.PodTemplateSpec) -> tuple[str, str]:
 
 
 def only_name_and_age(obj: Any, now: float) -> list[Any]:
+    """The cells of kinds of which there is nothing more to say."""
     return [obj.metadata.name, age(obj.metadata, now)]
