@@ -67,10 +67,6 @@ class Typed(Generic[T]):
         )
         return codec.decode(self._type, written.raw)
 
-    async def update_status(self, obj: T, *, if_version: str | None = None) -> T:
-        """Store another status; as ``update``."""
-        return await self.update(obj, if_version=if_version, subresource="status")
-
     async def patch(
         self, namespace: str, name: str, body: Any, *, if_version: str | None = None, subresource: str = ""
     ) -> T:

@@ -140,7 +140,7 @@ def test_a_controller_writes_only_what_it_has_seen():
         with pytest.raises(errors.Conflict):
             await pods.patch("default", "p", {"metadata": {"labels": {"a": "c"}}}, if_version=version)
         with pytest.raises(errors.Conflict):
-            await pods.update_status(seen)
+            await pods.update(seen, subresource="status")
         with pytest.raises(errors.Conflict):
             await pods.delete("default", "p", if_version=version)
         assert pods.get("default", "p").metadata.labels["a"] == "b"
