@@ -33,6 +33,12 @@ SHOWN_BYTES_MAX: Final = 30
 UNKNOWN_MAX: Final = 100
 _MANAGED_FIELDS: Final = b'"managedFields"'
 
+# Kinds that are known where options are read, beside the options themselves.
+_META_KINDS: Final = (
+    "CreateOptions", "UpdateOptions", "PatchOptions", "DeleteOptions", "Status", "APIVersions", "APIGroupList",
+    "APIGroup", "APIResourceList",
+)  # fmt: skip
+
 _NO_VERSION: Final = "couldn't get version/kind; json parse error: "
 _TYPE_META: Final = (
     r'struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }'
@@ -84,13 +90,28 @@ def decode_options(kind: type[T], data: bytes, media_type: str) -> T:
         return kind()
     value = _options_value(data, media_type)
     try:
-        if value.get("kind") not in (None, "", kind.__name__):
-            raise ValueError("decoded object cannot be converted to " + kind.__name__)
+        _check_options_kind(kind, value.get("kind"), value.get("apiVersion"))
         rest = {key: each for key, each in value.items() if key not in ("kind", "apiVersion")}
         return codec.convert(kind, rest, lenient=True)[0]
     except (ValueError, RecursionError) as error:
         found = mismatch(kind, value)
         raise BadRequest(found.as_json() if found is not None else str(error)) from None
+
+
+def _check_options_kind(kind: type[Wire], name: Any, version: Any) -> None:
+    """Options are options in every version.
+
+    Raises:
+        ValueError: it is another kind.
+    """
+    if name in (None, "", kind.__name__):
+        return
+    if name in _META_KINDS:
+        raise ValueError("decoded object cannot be converted to " + kind.__name__)
+    raise ValueError(
+        f'no kind "{name}" is registered for version "{version or "meta.k8s.io/v1"}" in scheme '
+        '"pkg/apis/meta/internalversion/scheme/register.go:27"'
+    )
 
 
 def _options_value(data: bytes, media_type: str) -> dict[str, Any]:

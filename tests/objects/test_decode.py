@@ -198,7 +198,9 @@ def test_options_may_be_absent_and_carry_unknown_fields():
         (b"[]", "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go value of type"),
         (b"{", "couldn't get version/kind; json parse error: unexpected end of JSON input"),
         (b'{"gracePeriodSeconds":"x"}', "json: cannot unmarshal string into Go struct field DeleteOptions.grace"),
-        (b'{"kind":"Pod"}', "decoded object cannot be converted to DeleteOptions"),
+        (b'{"kind":"Status"}', "decoded object cannot be converted to DeleteOptions"),
+        (b'{"kind":"Pod"}', 'no kind "Pod" is registered for version "meta.k8s.io/v1" in scheme "pkg/apis/meta/'),
+        (b'{"kind":"Pod","apiVersion":"v1"}', 'no kind "Pod" is registered for version "v1" in scheme "pkg/apis/meta/'),
     ):
         with pytest.raises(BadRequest) as refused:
             decode_options(DeleteOptions, data, "")
