@@ -24,7 +24,7 @@ YAML: Final = "application/yaml"
 # Objects as they are stored: more of them have no length before they are sent, since to add it up takes long.
 PLAIN_AT_ONCE: Final = 5_000
 # A slice of such a list.
-SLICE_BYTES: Final = 64 * 1024
+SLICE_BYTES: Final = 32 * 1024
 # Rendered objects of one piece of work, some tenths of a millisecond: rows, metadata or other versions; YAML.
 RENDERED_PIECE: Final = 10
 

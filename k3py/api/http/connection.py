@@ -6,18 +6,9 @@ from typing import Final, cast
 
 from k3py.api.http.body_stream import BodyStream
 from k3py.api.http.compression import in_steps, is_compressible
-from k3py.api.http.flow import ChunkedWriter, Intake, SlicedBody, TakenConnection
-from k3py.api.http.messages import (
-    Answer,
-    Peer,
-    Request,
-    Response,
-    StreamResponse,
-    Upgrade,
-    header_lines,
-    problem_response,
-    status_line,
-)
+from k3py.api.http.flow import ChunkedWriter, SlicedBody, TakenConnection
+from k3py.api.http.intake import Intake
+from k3py.api.http.messages import Answer, Peer, Request, Response, StreamResponse, Upgrade, problem_response
 from k3py.api.http.parts import Steps
 from k3py.api.http.reader import RequestReader
 from k3py.api.http.shared import (
@@ -38,8 +29,6 @@ from k3py.model.errors import Problem, Timeout
 
 # An answer up to this size is one write; a larger one is written in slices of it.
 SLICE_BYTES: Final = 256 * 1024
-# Who sends so much at once is read again when it is its turn: receiving it was some work.
-MUCH_BYTES: Final = 64 * 1024
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -73,7 +62,7 @@ class Connection(asyncio.Protocol):
         self.address = address_of(transport)
         peer = Peer(self.address, ssl_object_of(transport))
         self._reader = RequestReader(self._limits, self._shared.budget, peer, self._shared.streams)
-        self._intake = Intake(transport, self._shared.turns, self._is_full)
+        self._intake = Intake(transport, self._shared.turns, self._is_full, self._look)
         self._shared.connections.add(self)
         self._enter(Phase.IDLE, self._limits.idle_seconds)
         if self._shared.stopping:
@@ -84,15 +73,21 @@ class Connection(asyncio.Protocol):
         if phase is Phase.TAKEN:
             assert self._taken is not None
             self._taken.receive(data)
-        elif phase in READING:
+            return
+        self._intake.count(len(data))
+        if phase in READING:
             self._reader.receive(data)
-            self._advance()
+            self._intake.take_up()
         elif phase not in ENDING:
             self._reader.receive(data)
             self._reader.pump()
             self._intake.pause_if_full()
-        if len(data) >= MUCH_BYTES and phase is not Phase.TAKEN:
-            self._intake.rest()
+        self._intake.rest_if_much()
+
+    def _look(self) -> None:
+        """Go on with what was received."""
+        if self._phase in READING:
+            self._advance()
 
     def _is_full(self) -> bool:
         """Enough was received for now."""
@@ -138,9 +133,9 @@ class Connection(asyncio.Protocol):
         phase = self._phase
         if phase is Phase.READING_HEAD or phase is Phase.READING_BODY:
             self._refuse(RequestTimedOut("the request did not arrive in time"))
-        elif phase is Phase.IDLE or phase is Phase.LINGERING:
+        elif phase is Phase.IDLE:
             self._close()
-        else:
+        else:  # also who still sends after a refusal: a farewell would mean to decrypt all that comes before theirs
             self.abort()
 
     def stop(self) -> None:
@@ -191,6 +186,7 @@ class Connection(asyncio.Protocol):
                 self._wait_for_more()
                 return
             self._phase = Phase.ANSWERING
+            self._intake.whole()
             self._handle(request)
             if self._phase is not Phase.IDLE:
                 return
@@ -249,9 +245,11 @@ class Connection(asyncio.Protocol):
     async def _answer_later(self, request: Request, awaitable: Awaitable[Answer]) -> None:
         """Wait for an asynchronous handler. It is not cancelled when the client leaves: a write that began ends."""
         answer: Answer
+        seconds = None if request.stream else self._limits.handler_seconds
         try:
-            async with asyncio.timeout(None if request.stream else self._limits.handler_seconds) as limit:
-                answer = await awaitable
+            with self._shared.turns.hurry.short(request.stream is None):
+                async with asyncio.timeout(seconds) as limit:
+                    answer = await awaitable
         except asyncio.CancelledError:
             self.abort()
             raise
@@ -360,19 +358,19 @@ class Connection(asyncio.Protocol):
                 self._close()
 
     def _upgrade(self, request: Request, upgrade: Upgrade) -> None:
+        extra = b"Audit-Id: %b\r\n" % request.audit_id.encode("latin-1", "replace") if request.audit_id else b""
         try:
-            head = status_line(101) + header_lines((*upgrade.headers, ("Connection", "Upgrade")))
+            head = upgrade.encode_head(extra)
         except ValueError as error:
             self._respond(request, failure(request, error))
             return
         self._enter(Phase.TAKEN, NEVER)
-        extra = b"Audit-Id: %b\r\n" % request.audit_id.encode("latin-1", "replace") if request.audit_id else b""
-        self._transport.write(head + extra + b"\r\n")
+        self._transport.write(head)
         shared = self._shared
         self._flow = self._taken = taken = TakenConnection(self._transport, self._close, shared.tasks, shared.turns)
         if self._full:
             taken.pause()
-        self._intake.go_on()
+        self._intake.widen()
         try:
             upgrade.take_over(taken)
             if rest := self._reader.take_rest():

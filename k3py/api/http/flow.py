@@ -13,47 +13,6 @@ from k3py.base.tasks import Tasks
 RECEIVED_BYTES: Final = 16 * 1024
 
 
-class Intake:
-    """Whether a socket is read. ``is_full`` tells that enough was received for now."""
-
-    def __init__(self, transport: asyncio.Transport, turns: Turns, is_full: Callable[[], bool]) -> None:
-        self._transport = transport
-        self._turns = turns
-        self._is_full = is_full
-        self._paused = False
-
-    def pause_if_full(self) -> None:
-        """Let TCP slow the client down when it has sent enough."""
-        if not self._paused and self._is_full():
-            self._paused = True
-            self._transport.pause_reading()
-
-    def rest(self) -> None:
-        """Read no more until it is this client's turn."""
-        if not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-            self._turns.soon(self._go_on_unless_full)
-
-    def _go_on_unless_full(self) -> None:
-        if not self._is_full():
-            self.go_on()
-
-    def end(self) -> None:
-        """The connection is gone. Nothing here holds on to it, or its buffers would wait for the garbage collector."""
-        self._is_full = _always
-
-    def go_on(self) -> None:
-        """Read again."""
-        if self._paused and not self._transport.is_closing():
-            self._paused = False
-            self._transport.resume_reading()
-
-
-def _always() -> bool:
-    return True
-
-
 class Flow:
     """Writing to one transport whose protocol forwards ``pause``, ``resume`` and ``lost``."""
 

@@ -362,6 +362,10 @@ class Upgrade:
         self.headers = headers
         self.take_over = take_over
 
+    def encode_head(self, extra: bytes) -> bytes:
+        """As ``Response.encode_head``, which see."""
+        return b"%b%b%b\r\n" % (status_line(101), header_lines((*self.headers, ("Connection", "Upgrade"))), extra)
+
 
 Answer = Response | StreamResponse | Upgrade
 Handler = Callable[[Request], Answer | Awaitable[Answer]]

@@ -15,6 +15,7 @@ from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Handler
 from k3py.api.http.reader import Streams
 from k3py.api.http.shared import Shared
+from k3py.api.http.turns import Turns
 from k3py.base.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,10 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS: Final = 1.0
 # To look through all connections for one that may be replaced takes a millisecond: not again for so long when none was.
 LOOK_SECONDS: Final = 0.1
+# A handshake is most of a millisecond's work that cannot be cut: while others write, each one is so long after the one
+# before, and who writes again within the second of these times is waited for as well.
+HANDSHAKE_REST_SECONDS: Final = 0.005
+HURRY_SECONDS: Final = 0.005
 # Connections that the kernel holds while we are busy.
 _BACKLOG: Final = 4096
 # Waiting for the peer's half of TLS' closing; most just close the socket.
@@ -37,6 +42,9 @@ _KEEPALIVE: Final = (
     if hasattr(socket, "TCP_KEEPIDLE")
     else ()
 )
+# What the kernel keeps of a connection that nobody reads, and so what it hands us in one go (it doubles this).
+# Bodies arrive in such pieces, each when it is its turn; the usual megabytes would take milliseconds.
+RECEIVE_BYTES: Final = 64 * 1024
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -79,6 +87,7 @@ class HttpServer:
         self._shared = Shared(handler, self._limits, bodies, time.monotonic, new_audit_id, streams)
         self._gate = Gate(self._limits)
         self._handshakes = Handshakes(self._limits.handshakes_per_client)
+        self._handshake_turns = Turns(self._shared.turns.hurry, HANDSHAKE_REST_SECONDS, HURRY_SECONDS)
         self._look_again_at = 0.0  # for connections that may be replaced
         self._accepting = Tasks()
         self._sockets: list[socket.socket] = []
@@ -134,7 +143,7 @@ class HttpServer:
         while True:
             try:
                 connected, name = await loop.sock_accept(listener)
-                _keep_alive(connected)
+                prepare(connected)
             except OSError as error:
                 log.warning("cannot accept a connection: %s", error)
                 await asyncio.sleep(_ACCEPT_RETRY_SECONDS)
@@ -162,9 +171,13 @@ class HttpServer:
         return True
 
     async def _welcome(self, connected: socket.socket, address: str, context: ssl.SSLContext | None) -> None:
-        """Do the TLS handshake; counted from before it, so that handshakes are bounded too."""
+        """Do the TLS handshake when it is its turn; counted from before it, so that handshakes are bounded too."""
         connection = Connection(self._shared, lambda: self._gate.leave(address))
         try:
+            with contextlib.ExitStack() as unless_it_is_our_turn:
+                unless_it_is_our_turn.callback(connected.close)
+                await self._handshake_turns.mine()
+                unless_it_is_our_turn.pop_all()
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: connection,
                 connected,
@@ -217,7 +230,9 @@ class HttpServer:
                 await asyncio.wait_for(gone.wait(), grace_seconds)
 
 
-def _keep_alive(connected: socket.socket) -> None:
+def prepare(connected: socket.socket) -> None:
+    """Set the options of a connection that has just been accepted."""
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
     for option, value in _KEEPALIVE:
         connected.setsockopt(socket.IPPROTO_TCP, option, value)

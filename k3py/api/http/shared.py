@@ -88,6 +88,7 @@ class Shared:
 
     def __post_init__(self) -> None:
         self.backlog = Backlog(self.limits.backlog_bytes)
+        self.turns.hurry.on_end = self.turns.go_on
 
 
 CLOSE_LINE: Final = b"Connection: close\r\n"

@@ -2,20 +2,27 @@
 
 import asyncio
 import gzip
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
+from time import perf_counter
 
 import pytest
 
-from k3py.api.http.connection import MUCH_BYTES, SLICE_BYTES
+from k3py.api.http.connection import SLICE_BYTES
 from k3py.api.http.flow import RECEIVED_BYTES
+from k3py.api.http.intake import MUCH_BYTES
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Answer, BodyWriter, RawConnection, Request, Response, StreamResponse, Upgrade
 from k3py.api.http.parts import Parts, Steps
-from tests.api.http.fakes import World, settle
+from k3py.api.http.shares import MUCH_SECONDS
+from tests.api.http.fakes import Client, World, settle
 from tests.api.http.stories import GET, OK, dechunked, nothing, story
 
 PIECE = b"x" * 100_000
 GZIP = GET[:-2] + b"Accept-Encoding: gzip\r\n\r\n"
+
+
+def is_read(client: Client) -> bool:
+    return client.transport.reading
 
 
 class Made:
@@ -139,6 +146,59 @@ def test_who_sends_much_is_read_again_when_it_is_its_turn() -> None:
         little = world.client()
         little.send(head + bytes(MUCH_BYTES - len(head) - 1))
         assert little.transport.reading
+
+    story(work)
+
+
+def test_a_body_that_trickles_in_beyond_the_bound_is_read_in_turns_and_the_next_one_begins_anew() -> None:
+    async def work() -> None:
+        client = World(nothing).client()
+        head = GET.replace(b"GET", b"POST")[:-2] + b"Content-Length: %d\r\n\r\n" % MUCH_BYTES
+        for _ in range(2):
+            client.send(head)
+            client.send(bytes(MUCH_BYTES - len(head) - 1))
+            assert client.transport.reading
+            for _ in range(2):
+                client.send(bytes(1))
+                assert is_read(client) is False
+                await settle()
+                assert is_read(client)
+            client.send(bytes(len(head) - 1))
+            assert client.transport.reading
+            assert client.take().count(OK) == 1
+
+    story(work)
+
+
+def test_who_takes_much_waits_its_turn_while_another_ones_write_is_under_way() -> None:
+    durable = asyncio.Event()
+
+    def handle(request: Request) -> Answer | Awaitable[Answer]:
+        if request.method == "GET":
+            return Response(200, b"{}")
+
+        async def write() -> Answer:
+            await durable.wait()
+            return Response(200, b"{}")
+
+        return write()
+
+    async def work() -> None:
+        world = World(handle)
+        writer, flooder, other = world.client(), world.client(), world.client()
+        flooder.connection._intake._share.took(perf_counter() - 2 * MUCH_SECONDS, perf_counter())
+        flooder.send(GET)
+        assert flooder.take().count(OK) == 1
+        writer.send(GET.replace(b"GET", b"PUT"))
+        await asyncio.sleep(0)
+        for client in (flooder, other):
+            client.send(GET)
+        assert (flooder.take().count(OK), other.take().count(OK)) == (0, 1)
+        await settle()
+        assert flooder.take().count(OK) == 1
+        durable.set()
+        await settle()
+        assert writer.take().count(OK) == 1
 
     story(work)
 

@@ -1,6 +1,7 @@
 """The server on real sockets: TLS, who the client is, limits on connections, stopping. On both event loops."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 import uvloop
 
+from k3py.api.http.intake import STREAM_RECEIVE_BYTES, Intake
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Answer, BodyWriter, Request, Response, StreamResponse
-from k3py.api.http.server import HttpServer
+from k3py.api.http.server import RECEIVE_BYTES, HttpServer, prepare
+from k3py.api.http.turns import Turns
 from k3py.pki.errors import BadCertificate
 from k3py.pki.rotation import install
 from tests.api.http.certificates import Authority, server_context
@@ -277,5 +280,23 @@ def test_a_handshake_that_never_ends_is_counted_and_ended(run: Run, tmp_path: Pa
             other.close()
         finally:
             await server.stop(1)
+
+    run(work())
+
+
+def test_the_kernel_keeps_little_of_a_connection_that_is_not_read_and_more_of_a_stream(run: Run) -> None:
+    async def work() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            theirs = socket.create_connection(listener.getsockname())
+            ours, _ = listener.accept()
+        with theirs:
+            prepare(ours)
+            assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * RECEIVE_BYTES
+            transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+            Intake(transport, Turns(), lambda: False, lambda: None).widen()
+            now = ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+            allowed = int(Path("/proc/sys/net/core/rmem_max").read_text())
+            assert now == 2 * min(STREAM_RECEIVE_BYTES, allowed)
+            transport.close()
 
     run(work())
