@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from k3py.model import codec
-from k3py.model.errors import BadRequest, Cause, conflict, invalid, not_found
+from k3py.model.errors import BadRequest, Cause, Problem, conflict, invalid, not_found
 from k3py.model.generated import autoscaling_v1, meta_v1
 from k3py.model.registry import Kind
 from k3py.model.selectors import from_struct
@@ -45,6 +45,20 @@ def _label_selector(selector: Any) -> meta_v1.LabelSelector:
     if isinstance(selector, dict):
         return meta_v1.LabelSelector(match_labels=selector)
     return selector or meta_v1.LabelSelector()
+
+
+def missing(kind: Kind, namespace: str, name: str, wanted: autoscaling_v1.Scale | Patch | Plain) -> Problem:
+    """What is said of a write to the Scale of an object that is not there.
+
+    Raises:
+        BadRequest: it would be wrong anyway.
+    """
+    if isinstance(wanted, autoscaling_v1.Scale):
+        check_namespace(kind, namespace, wanted.metadata)
+        check_name(name, wanted.metadata)
+        if wanted.metadata.uid:
+            return other_uid(kind, namespace, name, wanted.metadata.uid, "")
+    return not_found(f"{kind.plural}/scale", kind.group, name)
 
 
 def _scaled(kind: Kind, current: Record, wanted: autoscaling_v1.Scale, *, put: bool) -> Any:

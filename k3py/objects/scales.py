@@ -9,6 +9,7 @@ from k3py.model.registry import Kind
 from k3py.model.user import User
 from k3py.objects import scale
 from k3py.objects.apply.managing import Plain
+from k3py.objects.collections import collection_name
 from k3py.objects.options import Patch, WriteOptions, Written
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ class Scales:
         options: WriteOptions,
         user: User,
     ) -> Written:
-        current = await self._objects.current(kind, namespace, name)
+        current = self._objects.store.latest(collection_name(kind), namespace, name)
+        if current is None:
+            await self._objects.settled()
+            raise scale.missing(kind, namespace, name, wanted)
         author = self._objects.author(options, user)
         try:
             new, owned, said = scale.decide(kind, current, wanted, options, author)

@@ -48,6 +48,14 @@ def test_what_cannot_be_scaled():
             await objects.scales.update(kind, "default", "d", wrong, WRITE, ADMIN)
         with pytest.raises(errors.NotFound):
             objects.scales.get(kind, "default", "none")
+        wrong.metadata.name = "none"
+        with pytest.raises(errors.NotFound, match=r'^deployments/scale.apps "none" not found$'):
+            await objects.scales.update(kind, "default", "none", wrong, WRITE, ADMIN)
+        with pytest.raises(errors.NotFound, match=r'^deployments/scale.apps "none" not found$'):
+            await objects.scales.patch(kind, "default", "none", Patch(PatchType.MERGE, {}), WRITE, ADMIN)
+        wrong.metadata.uid = "u"
+        with pytest.raises(errors.Conflict, match="UID in precondition: u, UID in object meta: $"):
+            await objects.scales.update(kind, "default", "none", wrong, WRITE, ADMIN)
         await plain.create("ConfigMap", metadata={"name": "a"})
         with pytest.raises(errors.NotFound):
             objects.scales.get(kind_of("ConfigMap"), "default", "a")
