@@ -70,19 +70,18 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         phase = self._phase
-        if phase is Phase.TAKEN:
-            assert self._taken is not None
-            self._taken.receive(data)
-            return
-        self._intake.count(len(data))
         if phase in READING:
             self._reader.receive(data)
-            self._intake.take_up()
-        elif phase not in ENDING:
-            self._reader.receive(data)
-            self._reader.pump()
-            self._intake.pause_if_full()
-        self._intake.rest_if_much()
+            self._intake.take_up(len(data))
+        elif phase is Phase.TAKEN:
+            assert self._taken is not None
+            self._taken.receive(data)
+        else:
+            if phase not in ENDING:
+                self._reader.receive(data)
+                self._reader.pump()
+                self._intake.pause_if_full()
+            self._intake.took(len(data))
 
     def _look(self) -> None:
         """Go on with what was received."""

@@ -39,17 +39,21 @@ class Intake:
         self._share = Share()
         self._waits = False  # for a turn to look
 
-    def take_up(self) -> None:
-        """Look at what was received: now, or when it is this client's turn if it takes much while others hurry."""
+    def take_up(self, size: int) -> None:
+        """Look at the bytes received: now, or when it is this client's turn if it takes much while others hurry."""
+        self._received += size
         begin = perf_counter()
+        hurry = self._turns.hurry
         if self._waits:
             self.pause_if_full()
-        elif self._turns.hurry.is_on() and self._share.is_much(begin):
+        elif hurry.count and hurry.is_on() and self._share.is_much(begin):
             self._waits = True
             self._turns.soon(self._take_up_in_turn)
         else:
             self._look()
             self._share.took(begin, perf_counter())
+        if self._received >= MUCH_BYTES:
+            self._rest()
 
     def _take_up_in_turn(self) -> None:
         self._waits = False
@@ -58,13 +62,15 @@ class Intake:
         self._share.took(begin, perf_counter())
         self._go_on_unless_full()
 
-    def count(self, size: int) -> None:
-        """So many bytes were received; ``rest_if_much`` follows when they were looked at."""
+    def took(self, size: int) -> None:
+        """So many bytes were received and looked at by others."""
         self._received += size
+        if self._received >= MUCH_BYTES:
+            self._rest()
 
-    def rest_if_much(self) -> None:
+    def _rest(self) -> None:
         """Who has sent much for a request that is not whole yet is not read before it is its turn."""
-        if self._received >= MUCH_BYTES and not self._paused:
+        if not self._paused:
             self._paused = True
             self._transport.pause_reading()
             self._turns.soon(self._go_on_unless_full)

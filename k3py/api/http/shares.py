@@ -24,7 +24,8 @@ class Share:
 
     def took(self, begin: float, end: float) -> None:
         """Work for this connection was done from ``begin`` to ``end``."""
-        self._roll(end)
+        if end - self._begin >= WINDOW_SECONDS:
+            self._roll(end)
         self._used += end - begin
 
     def is_much(self, now: float) -> bool:

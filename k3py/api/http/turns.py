@@ -27,7 +27,7 @@ class Hurry:
         self.now = now
         self.on_end: Callable[[], None] | None = None
         """Called when the last short request has its answer."""
-        self._count = 0
+        self.count = 0  # of short requests, and of those that are no longer short
         self._until = 0.0  # then none of them is short any more
         self._last = float("-inf")  # time of the last end
 
@@ -37,20 +37,20 @@ class Hurry:
         if not is_short:
             yield
             return
-        self._count += 1
+        self.count += 1
         self._until = self.now() + SHORT_SECONDS
         try:
             yield
         finally:
-            self._count -= 1
+            self.count -= 1
             self._last = self.now()
-            if not self._count and self.on_end is not None:
+            if not self.count and self.on_end is not None:
                 self.on_end()
 
     def is_on(self, linger_seconds: float = 0.0) -> bool:
         """Whether a short request is under way, or ended less than ``linger_seconds`` ago."""
         now = self.now()
-        return (self._count > 0 and now < self._until) or now < self._last + linger_seconds
+        return (self.count > 0 and now < self._until) or now < self._last + linger_seconds
 
 
 class Turns:
