@@ -5,13 +5,15 @@ from typing import Any
 
 import msgspec
 
-from k3py.model.errors import BadRequest, conflict, not_found
+from k3py.model.errors import conflict, not_found
 from k3py.model.registry import Kind
-from k3py.objects.apply import applied, target_of
+from k3py.objects.apply import applied, place_of, target_of
 from k3py.objects.decode import typed
+from k3py.objects.go_types import mismatch
 from k3py.objects.identity import check_name
 from k3py.objects.managing import Author
 from k3py.objects.options import WriteOptions
+from k3py.objects.problems import Unexplained
 
 
 def decide(
@@ -40,10 +42,22 @@ def decide(
     try:
         new, _ = typed(kind, result.object)
     except ValueError as error:
-        raise BadRequest(f"failed to convert the applied object: {error}") from None
+        raise unconvertible(kind, patch, result.object, error) from None
     if live is None:
         _check_new(kind, name, new)
     return new, Author(options.field_manager, now, result.managed_fields)
+
+
+def unconvertible(kind: Kind, patch: Mapping[str, Any], merged: Any, error: ValueError) -> Unexplained:
+    """What is said of an apply that fits the schema and leaves what is no object of the kind."""
+    wrong = mismatch(kind.type, merged)
+    why = str(error) if wrong is None else wrong.as_unstructured()
+    place = place_of(patch)
+    found = place.partition("; ")[2]
+    return Unexplained(
+        f"failed to convert new object ({place}) to proper version:"
+        f" unable to convert unstructured object to {found}: {why}"
+    )
 
 
 def _check_new(kind: Kind, name: str, new: Any) -> None:

@@ -52,7 +52,7 @@ class Mismatch:
         if self.said:
             return f"error decoding from json: {self.said}" if self.go_type == "[]uint8" else self.said
         if self.reads_itself:
-            return f"json: cannot unmarshal {json_kind(self.value)} into Go value of type {self.go_type}"
+            return f"json: cannot unmarshal {json_kind(self.value, self.go_type)} into Go value of type {self.go_type}"
         found = _go_kind(self.value)
         if self.go_type.startswith("[]"):
             return f"cannot restore slice from {found}"

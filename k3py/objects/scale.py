@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from k3py.model import codec
-from k3py.model.errors import BadRequest, Cause, Problem, conflict, invalid, not_found
+from k3py.model.errors import Cause, Problem, conflict, invalid, not_found
 from k3py.model.generated import autoscaling_v1, meta_v1
 from k3py.model.registry import Kind
 from k3py.model.selectors import from_struct
 from k3py.objects.apply import applied, scale_target, to_main, to_scale, updated
 from k3py.objects.apply.managing import Plain
+from k3py.objects.applying import unconvertible
 from k3py.objects.encoding import encode
 from k3py.objects.identity import check_name, check_namespace, other_uid
 from k3py.objects.managing import Author, plain_entries
@@ -106,7 +107,7 @@ def decide(
     target, manager, now = scale_target(), author.manager, author.now
     if isinstance(wanted, Mapping):
         result = applied(target, before, wanted, manager=options.field_manager, force=options.force, now=now)
-        scale, owned, said = _applied(result.object), result.managed_fields, list[str]()
+        scale, owned, said = _applied(wanted, result.object), result.managed_fields, list[str]()
     else:
         scale, said = _patched(before, wanted, options) if isinstance(wanted, Patch) else (wanted, [])
         owned = updated(target, before, codec.to_plain(scale), manager=manager, now=now)
@@ -120,11 +121,11 @@ def _patched(before: dict[str, Any], patch: Patch, options: WriteOptions) -> tup
     return patched_object(SCALE, {**before, "metadata": metadata}, patch, options.field_validation)
 
 
-def _applied(merged: Any) -> autoscaling_v1.Scale:
+def _applied(patch: Plain, merged: Any) -> autoscaling_v1.Scale:
     try:
         return codec.convert(autoscaling_v1.Scale, merged, lenient=True)[0]
     except ValueError as error:
-        raise BadRequest(f"failed to convert the applied object: {error}") from None
+        raise unconvertible(SCALE, patch, merged, error) from None
 
 
 def answer(kind: Kind, written: Written) -> Written:

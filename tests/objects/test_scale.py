@@ -54,7 +54,7 @@ def test_what_cannot_be_scaled():
         with pytest.raises(errors.NotFound, match=r'^deployments/scale.apps "none" not found$'):
             await objects.scales.patch(kind, "default", "none", Patch(PatchType.MERGE, {}), WRITE, ADMIN)
         wrong.metadata.uid = "u"
-        with pytest.raises(errors.Conflict, match="UID in precondition: u, UID in object meta: $"):
+        with pytest.raises(errors.Conflict, match=r"UID in precondition: u, UID in object meta: $"):
             await objects.scales.update(kind, "default", "none", wrong, WRITE, ADMIN)
         await plain.create("ConfigMap", metadata={"name": "a"})
         with pytest.raises(errors.NotFound):

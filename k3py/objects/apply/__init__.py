@@ -3,7 +3,7 @@
 from k3py.objects.apply.conflicts import Conflicts
 from k3py.objects.apply.elements import BadFields
 from k3py.objects.apply.fieldset import FieldSet
-from k3py.objects.apply.managing import Applied, applied, same_but_for_managed_times, updated
+from k3py.objects.apply.managing import Applied, applied, place_of, same_but_for_managed_times, updated
 from k3py.objects.apply.scaling import to_main, to_scale
 from k3py.objects.apply.targets import Target, scale_target, target_of
 
@@ -14,6 +14,7 @@ __all__ = [
     "FieldSet",
     "Target",
     "applied",
+    "place_of",
     "same_but_for_managed_times",
     "scale_target",
     "target_of",

@@ -81,7 +81,7 @@ def applied(target: Target, live: Plain | None, patch: Plain, *, manager: str, f
     try:
         obj, after = _apply(target, before, patch, managed, key, force=force)
     except Unfit as error:
-        raise Unexplained(f"failed to create typed patch object ({_place(patch)}): {error}") from None
+        raise Unexplained(f"failed to create typed patch object ({place_of(patch)}): {error}") from None
     last = managed.get(key)
     mine = after.get(key)
     if mine is not None:
@@ -179,7 +179,8 @@ def _check(target: Target, patch: Plain) -> None:
         raise BadRequest("metadata.managedFields must be nil")
 
 
-def _place(patch: Plain) -> str:
+def place_of(patch: Plain) -> str:
+    """What is applied, as Kubernetes names it: ``namespace/name; group/version, Kind=Name``."""
     metadata = patch.get("metadata")
     meta = metadata if isinstance(metadata, dict) else {}
     # Names of another type count as none.

@@ -10,6 +10,7 @@ from k3py.objects.apply import elements
 from k3py.objects.apply.elements import of_keys, of_value
 from k3py.objects.apply.fieldset import MEMBER, SELF, Tree, with_self
 from k3py.objects.apply.schema import ANY, Node, Shape
+from k3py.objects.go_values import go_syntax, go_text, type_name
 
 
 class Unfit(ValueError):
@@ -192,9 +193,7 @@ def faults(value: Any, node: Node, path: str = "") -> list[str]:
     if value is None:
         return []
     if node.shape is Shape.SCALAR:
-        return (
-            [] if _fits_scalar(value, node.scalar) else [_at(path, f"expected {_named_type(node)}, got {_go(value)}")]
-        )
+        return [] if _fits_scalar(value, node.scalar) else [_at(path, _no_scalar(value, node.scalar))]
     if node.shape is Shape.MAP:
         return _map_faults(value, node, path)
     return _list_faults(value, node, path) if node.shape is Shape.LIST else []
@@ -237,12 +236,17 @@ def _list_faults(value: Any, node: Node, path: str) -> list[str]:
     return found
 
 
-def _named_type(node: Node) -> str:
-    return "numeric (int or float)" if node.scalar in ("integer", "number") else node.scalar
+def _no_scalar(value: Any, scalar: str) -> str:
+    """Kubernetes prints the value in another way for each type."""
+    if scalar == "string":
+        return f"expected string, got &value.valueUnstructured{{Value:{go_syntax(value)}}}"
+    if scalar == "boolean":
+        return f"expected boolean, got {_go(value)}"
+    return f"expected numeric (int or float), got {type_name(value)}"
 
 
 def _go(value: Any) -> str:
-    return f"&{{{json.dumps(value, ensure_ascii=False)}}}"
+    return f"&{{{go_text(value)}}}"
 
 
 def _at(path: str, said: str) -> str:

@@ -1,11 +1,11 @@
 """What is said of patches that cannot be applied."""
 
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from k3py.model.errors import Cause, Details, Invalid, invalid
+from k3py.objects.go_values import go_text
 from k3py.objects.options import Patch, PatchType
 from k3py.objects.problems import Unexplained
 
@@ -60,25 +60,3 @@ def _sorted(value: Any, untouched: set[int]) -> Any:
 def rejected() -> Invalid:
     """A JSON patch that cannot be applied; Kubernetes does not say why."""
     return Invalid("the server rejected our request due to an error in our request", Details())
-
-
-def go_text(value: Any) -> str:
-    """A plain value as Go prints it: ``map[a:1 b:[x y]]``."""
-    if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{go_text(each)}' for key, each in sorted(value.items()))}]"
-    if isinstance(value, list):
-        return f"[{' '.join(go_text(each) for each in value)}]"
-    if value is None:
-        return "<nil>"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return _go_float(value) if isinstance(value, float) else str(value)
-
-
-def _go_float(number: float) -> str:
-    """``%v`` of a float64: the shortest text, with an exponent where it is below -4 or above 20."""
-    if number and not 1e-4 <= abs(number) < 1e21:
-        mantissa, _, exponent = f"{number!r}".partition("e")
-        if exponent:
-            return f"{mantissa.removesuffix('.0')}e{exponent[0]}{exponent[1:].zfill(2)}"
-    return format(Decimal(repr(number)), "f").removesuffix(".0")

@@ -11,7 +11,8 @@ from typing import Any, Final
 from k3py.model.definitions import merge_table
 from k3py.model.errors import BadRequest
 from k3py.model.protobuf import go_fields
-from k3py.objects.patch.errors import PatchFailed, go_text
+from k3py.objects.go_values import go_text, type_name
+from k3py.objects.patch.errors import PatchFailed
 from k3py.objects.patch.strategic_lists import (
     DIRECTIVE,
     delete_scalars,
@@ -19,7 +20,6 @@ from k3py.objects.patch.strategic_lists import (
     kind_of_elements,
     merge_list,
     ordered_by,
-    type_name,
     unknown_directive,
 )
 

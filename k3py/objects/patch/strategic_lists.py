@@ -7,27 +7,13 @@ is not 1, and 1 is not 1.0.
 from collections.abc import Callable
 from typing import Any, Final
 
-from k3py.objects.patch.errors import PatchFailed, go_text, rejected
+from k3py.objects.go_values import go_text, type_name
+from k3py.objects.patch.errors import PatchFailed, rejected
 
 DIRECTIVE: Final = "$patch"
 
-_GO_NAMES: Final = {
-    dict: "map[string]interface {}",
-    list: "[]interface {}",
-    str: "string",
-    bool: "bool",
-    int: "int64",
-    float: "float64",
-    type(None): "<nil>",
-}
-
 Object = dict[str, Any]
 MergeElement = Callable[[Object, Object], Object]
-
-
-def type_name(value: Any) -> str:
-    """A value's type as Go prints it."""
-    return _GO_NAMES[type(value)]
 
 
 def unknown_directive(patch: Object) -> PatchFailed:
@@ -102,7 +88,7 @@ def _special_elements(original: list[Any], patch: list[Any], key: str) -> tuple[
 
 def _key_of(element: Any, key: str) -> Any:
     if not isinstance(element, dict):
-        raise PatchFailed(f"expected a {_GO_NAMES[dict]}, but received a {type_name(element)}")
+        raise PatchFailed(f"expected a {type_name({})}, but received a {type_name(element)}")
     if key not in element:
         raise PatchFailed(f"map: {go_text(element)} does not contain declared merge key: {key}")
     return element[key]
