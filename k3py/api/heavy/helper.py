@@ -52,6 +52,8 @@ HURRY_SECONDS: Final = 3.0
 # Taking bodies in and handing objects out is left to the event loop: there is a pause after each write, so that it has
 # no more to do than this.
 BYTES_PER_SECOND: Final = 16 << 20
+# And no matter how small they are, one costs the event loop some tenths of a millisecond.
+PAUSE_SECONDS_MIN: Final = 0.02
 # A helper takes 45 MB and a third of a second to start.
 IDLE_SECONDS: Final = 60.0
 _MODULE: Final = "k3py.api.heavy.helper_process"
@@ -107,7 +109,7 @@ class Helper:
         finally:
             self._idle = loop.call_later(IDLE_SECONDS, self._let_go)
         moved = len(write.body) + (len(done.raw) if isinstance(done, Outcome) else 0)
-        self._pause_until = loop.time() + moved / BYTES_PER_SECOND
+        self._pause_until = loop.time() + PAUSE_SECONDS_MIN + moved / BYTES_PER_SECOND
         if isinstance(done, Outcome):
             return done
         try:

@@ -77,6 +77,18 @@ def told(outcome: Outcome) -> Any:
     return json.loads(outcome.raw)
 
 
+def hurry_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no pause after a write."""
+    monkeypatch.setattr(module, "BYTES_PER_SECOND", 1 << 50)
+    monkeypatch.setattr(module, "PAUSE_SECONDS_MIN", 0.0)
+
+
+async def handed_over() -> None:
+    """Let a write that was just begun get to the helper."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 STORY = [
     write("create", "", config_map("a", x="1")),
     write("create", "", config_map("a", x="1")),
@@ -268,6 +280,19 @@ def test_a_namespace_that_ends_meanwhile_takes_nothing_in(monkeypatch: pytest.Mo
     run(story)
 
 
+def test_there_is_a_pause_after_each_by_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BYTES_PER_SECOND", 1_000_000)
+
+    async def story(objects: Objects, helper: Helper) -> None:
+        loop = asyncio.get_running_loop()
+        outcome = await helper.perform(write("create", "", config_map("a", x="y" * 50_000)))
+        ended = loop.time()
+        await helper.perform(write("create", "", config_map("b")))
+        assert loop.time() - ended >= module.PAUSE_SECONDS_MIN + (50_000 + len(outcome.raw)) / 1_000_000 - 0.01
+
+    run(story)
+
+
 def test_no_more_wait_than_may() -> None:
     async def story(objects: Objects, helper: Helper) -> None:
         tasks = [
@@ -285,7 +310,9 @@ def test_no_more_wait_than_may() -> None:
     run(story)
 
 
-def test_a_helper_that_falls_fails_one_write_and_is_replaced() -> None:
+def test_a_helper_that_falls_fails_one_write_and_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    hurry_on(monkeypatch)
+
     async def story(objects: Objects, helper: Helper) -> None:
         await helper.perform(write("create", "", config_map("a")))
         process = helper._process
@@ -293,7 +320,7 @@ def test_a_helper_that_falls_fails_one_write_and_is_replaced() -> None:
         fallen = process._process
         os.kill(fallen.pid, signal.SIGSTOP)
         task = asyncio.create_task(helper.perform(write("create", "", config_map("b"))))
-        await asyncio.sleep(0)
+        await handed_over()
         os.kill(fallen.pid, signal.SIGKILL)
         with pytest.raises(Unavailable):
             await task
@@ -318,7 +345,7 @@ def test_a_helper_with_nothing_to_do_is_let_go(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_who_gives_up_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BYTES_PER_SECOND", 1 << 50)
+    hurry_on(monkeypatch)
 
     async def story(objects: Objects, helper: Helper) -> None:
         await helper.perform(write("create", "", config_map("a")))
@@ -326,8 +353,7 @@ def test_who_gives_up_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
         process = helper._process._process
         os.kill(process.pid, signal.SIGSTOP)
         task = asyncio.create_task(helper.perform(write("create", "", config_map("b"))))
-        for _ in range(10):  # it has been handed over then
-            await asyncio.sleep(0)
+        await handed_over()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
