@@ -4,6 +4,7 @@ The rules are in ``apply/``, over plain values; here typed objects go in. Owned 
 before admission and the kind's own rules complete it (Kubernetes does it in this order).
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,9 +55,11 @@ def own_update(kind: Kind, live: bytes, new: Any, subresource: str, author: Auth
 
 
 def _plain(obj: Any) -> dict[str, Any]:
-    # Raw field sets have no plain form but through JSON; most objects that are sent have none.
-    plain: dict[str, Any] = codec.to_plain(obj) if obj.metadata.managed_fields else msgspec.to_builtins(obj)
-    return plain
+    # Field sets that stayed JSON have no plain form but through JSON; most objects that are sent have none.
+    if not obj.metadata.managed_fields:
+        with contextlib.suppress(TypeError):  # a template may have some
+            return dict(msgspec.to_builtins(obj))
+    return dict(codec.to_plain(obj))
 
 
 def typed_entries(entries: Entries) -> list[ManagedFieldsEntry]:

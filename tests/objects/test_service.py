@@ -39,6 +39,24 @@ def test_a_config_map_is_created_read_updated_and_deleted():
     run(story)
 
 
+def test_a_template_may_come_with_managed_fields_of_its_own():
+    """Who makes a template from a pod that was read leaves them in."""
+    owned = [{"manager": "m", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}}]
+
+    async def story(objects):
+        plain = Plain(objects)
+        template = {"metadata": {"labels": {"app": "a"}, "managedFields": owned}, **POD}
+        spec = {"selector": {"matchLabels": {"app": "a"}}, "template": template}
+        made = await plain.create("ReplicaSet", metadata=meta("a"), spec=spec)
+        assert made["spec"]["template"]["metadata"]["managedFields"] == owned
+        made["spec"]["replicas"] = 2
+        changed = await plain.update("ReplicaSet", made)
+        assert changed["spec"]["template"]["metadata"]["managedFields"] == owned
+        assert [each["manager"] for each in changed["metadata"]["managedFields"]]
+
+    run(story)
+
+
 def test_a_name_is_taken_once():
     async def story(objects):
         plain = Plain(objects)
