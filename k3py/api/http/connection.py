@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
         self.address = address_of(transport)
         peer = Peer(self.address, ssl_object_of(transport))
         self._reader = RequestReader(self._limits, self._shared.budget, peer, self._shared.streams)
-        self._intake = Intake(transport, self._shared.turns, self._is_full, self._look)
+        self._intake = Intake(transport, self._shared.turns, self._shared.body_turns, self._is_full, self._look)
         self._shared.connections.add(self)
         self._enter(Phase.IDLE, self._limits.idle_seconds)
         if self._shared.stopping:

@@ -18,20 +18,30 @@ UNDECRYPTED_BYTES_MAX: Final = 16 * 1024
 # What the kernel keeps of an upgraded connection that nobody reads (it may allow less): 50 Mbit/s over 100 ms.
 STREAM_RECEIVE_BYTES: Final = 512 * 1024
 
+# Who takes much gives way not only while a short request is under way: who writes again and again reads in between.
+LATELY_SECONDS: Final = 0.002
+
 
 class Intake:
     """Whether a socket is read, and when what it brought is looked at.
 
-    ``is_full`` tells that enough was received for now; ``look`` goes on with the requests that are there.
+    ``body_turns`` are for the pieces of large bodies. ``is_full`` tells that enough was received for now; ``look`` goes
+    on with the requests that are there.
     """
 
     def __init__(
-        self, transport: asyncio.Transport, turns: Turns, is_full: Callable[[], bool], look: Callable[[], None]
+        self,
+        transport: asyncio.Transport,
+        turns: Turns,
+        body_turns: Turns,
+        is_full: Callable[[], bool],
+        look: Callable[[], None],
     ) -> None:
         if ssl_object_of(transport) is not None:
             cast(Any, transport).set_read_buffer_limits(high=UNDECRYPTED_BYTES_MAX)
         self._transport = transport
         self._turns = turns
+        self._body_turns = body_turns
         self._is_full = is_full
         self._look = look
         self._paused = False
@@ -43,10 +53,9 @@ class Intake:
         """Look at the bytes received: now, or when it is this client's turn if it takes much while others hurry."""
         self._received += size
         begin = perf_counter()
-        hurry = self._turns.hurry
         if self._waits:
             self.pause_if_full()
-        elif hurry.count and hurry.is_on() and self._share.is_much(begin):
+        elif self._share.is_much(begin) and self._turns.hurry.is_on(LATELY_SECONDS):
             self._waits = True
             self._turns.soon(self._take_up_in_turn)
         else:
@@ -73,7 +82,7 @@ class Intake:
         if not self._paused:
             self._paused = True
             self._transport.pause_reading()
-            self._turns.soon(self._go_on_unless_full)
+            self._body_turns.soon(self._go_on_unless_full)
 
     def whole(self) -> None:
         """All of a request is here: the next one has not begun."""

@@ -17,6 +17,10 @@ from k3py.model.errors import InternalError, Problem
 
 log = logging.getLogger(__name__)
 NEVER: Final = float("inf")
+# While others write, and for a moment after: pieces of large bodies (64 KiB or a little more) are so far apart; each
+# costs the kernel, TLS and us some tenths of a millisecond. The largest body there may be takes a sixth of a second so.
+BODY_REST_SECONDS: Final = 0.003
+BODY_LINGER_SECONDS: Final = 0.002
 
 
 class RequestTimedOut(Problem):
@@ -84,11 +88,13 @@ class Shared:
     turns: Turns = field(default_factory=Turns)
     stopping: bool = False
     on_empty: Callable[[], None] | None = None  # the last connection is gone
+    body_turns: Turns = field(init=False)
     backlog: Backlog = field(init=False)
 
     def __post_init__(self) -> None:
         self.backlog = Backlog(self.limits.backlog_bytes)
         self.turns.hurry.on_end = self.turns.go_on
+        self.body_turns = Turns(self.turns.hurry, BODY_REST_SECONDS, BODY_LINGER_SECONDS)
 
 
 CLOSE_LINE: Final = b"Connection: close\r\n"

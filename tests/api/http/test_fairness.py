@@ -13,7 +13,9 @@ from k3py.api.http.intake import MUCH_BYTES
 from k3py.api.http.limits import Limits
 from k3py.api.http.messages import Answer, BodyWriter, RawConnection, Request, Response, StreamResponse, Upgrade
 from k3py.api.http.parts import Parts, Steps
+from k3py.api.http.shared import BODY_REST_SECONDS
 from k3py.api.http.shares import MUCH_SECONDS
+from k3py.base import virtual_loop
 from tests.api.http.fakes import Client, World, settle
 from tests.api.http.stories import GET, OK, dechunked, nothing, story
 
@@ -170,6 +172,24 @@ def test_a_body_that_trickles_in_beyond_the_bound_is_read_in_turns_and_the_next_
     story(work)
 
 
+def test_pieces_of_bodies_are_some_time_apart_while_another_ones_write_is_under_way() -> None:
+    async def work() -> None:
+        loop, world = asyncio.get_running_loop(), World(nothing)
+        world.shared.turns.hurry.now = loop.time
+        head = GET.replace(b"GET", b"POST")[:-2] + b"Content-Length: %d\r\n\r\n" % (4 * MUCH_BYTES)
+        clients = [world.client() for _ in range(3)]
+        with world.shared.turns.hurry.short():
+            for client in clients:
+                client.send(head + bytes(MUCH_BYTES))
+            again = []
+            for _ in range(3):
+                await asyncio.sleep(0.4 * BODY_REST_SECONDS)
+                again.append(sum(map(is_read, clients)))
+        assert again == [1, 1, 2]
+
+    virtual_loop.run(work())
+
+
 def test_who_takes_much_waits_its_turn_while_another_ones_write_is_under_way() -> None:
     durable = asyncio.Event()
 
@@ -199,6 +219,9 @@ def test_who_takes_much_waits_its_turn_while_another_ones_write_is_under_way() -
         durable.set()
         await settle()
         assert writer.take().count(OK) == 1
+        world.shared.turns.hurry.now = lambda: 1e12  # long after
+        flooder.send(GET)
+        assert flooder.take().count(OK) == 1
 
     story(work)
 

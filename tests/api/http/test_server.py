@@ -293,7 +293,7 @@ def test_the_kernel_keeps_little_of_a_connection_that_is_not_read_and_more_of_a_
             prepare(ours)
             assert ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * RECEIVE_BYTES
             transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
-            Intake(transport, Turns(), lambda: False, lambda: None).widen()
+            Intake(transport, Turns(), Turns(), lambda: False, lambda: None).widen()
             now = ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
             allowed = int(Path("/proc/sys/net/core/rmem_max").read_text())
             assert now == 2 * min(STREAM_RECEIVE_BYTES, allowed)
