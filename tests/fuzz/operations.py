@@ -59,7 +59,8 @@ _ACCEPT: Final = (
 )
 # What Kubernetes answers 500 too, by its message.
 EXPLAINED_500: Final = re.compile(
-    r"failed to create typed patch object \(.*\): |resourceVersion should not be set on objects to be created$"
+    r"failed to create typed patch object \(.*\): |failed to convert new object \(.*\) to proper version: "
+    r"|resourceVersion should not be set on objects to be created$"
     # Strategic merge patches that make no sense.
     r"|expected a (\[\]interface \{\}|map\[string\]interface \{\}), but received a "
     r"|unable to find api field in struct \w+ for the json field |unknown patch type: .* in map: "
