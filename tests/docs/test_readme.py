@@ -26,7 +26,7 @@ SESSION = list(commands((ROOT / "README.md").read_text()))
 RECIPES_ONLY = ("make test",)
 # What differs from one cluster to the next: names that were made, times, versions, ports, widths of columns.
 VARYING = (
-    (re.compile(r"-[a-z0-9]{9,10}-[a-z0-9]{5}\b"), "-POD"),
+    (re.compile(r"-[a-z0-9]{6,10}-[a-z0-9]{5}\b"), "-POD"),
     (re.compile(r"\b(\d+d)?(\d+h)?(\d+m)?\d+s\b"), "AGE"),
     (re.compile(r"\d+"), "N"),
     (re.compile(r"[ \t]+"), " "),
