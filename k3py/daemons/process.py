@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import json
 import logging
 import os
@@ -23,21 +22,10 @@ from k3py.runtime.processes import parse_start_ticks
 LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
-# Python looks for cycles after 700 new containers (dicts, lists, objects); a decoded pod has dozens of them and no
-# cycle. A server that takes in pods spent two fifths of its time looking, 0.2 s at once when it looked at everything.
-# 10,000 in the youngest generation are a few MB, and the figures do not get better beyond.
-GARBAGE_THRESHOLDS: Final = (10_000, 10, 50)
-
-
 # A thread that asks the kernel to let go of a device or a program comes back after tens of milliseconds, on a busy
 # machine after some seconds.
 ENDING_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 0.02
-
-
-def look_for_cycles_rarely() -> None:
-    """Set the garbage collector's pace for a process that holds many objects."""
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 class _JsonLines(logging.Formatter):

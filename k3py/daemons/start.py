@@ -66,13 +66,15 @@ def run(name: str, settings: Any) -> None:
     import_less()
     import uvloop
 
-    from k3py.daemons.process import look_for_cycles_rarely, only_one, raise_file_limit, set_up_logging
+    from k3py.daemons.memory import give_back_what_is_freed, look_for_cycles_rarely
+    from k3py.daemons.process import only_one, raise_file_limit, set_up_logging
 
     paths = Paths.from_environment()
     set_up_logging(settings.log_level)
     only_one(paths, name)
     raise_file_limit()
     look_for_cycles_rarely()
+    give_back_what_is_freed()
     daemon = importlib.import_module(f"k3py.daemons.{name}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(daemon.run(settings, paths))

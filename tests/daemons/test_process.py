@@ -1,6 +1,5 @@
 """Log lines, the status file, telling systemd."""
 
-import gc
 import json
 import logging
 import os
@@ -13,10 +12,8 @@ import pytest
 
 from k3py.base.paths import Paths
 from k3py.daemons.process import (
-    GARBAGE_THRESHOLDS,
     StatusFile,
     _JsonLines,
-    look_for_cycles_rarely,
     notify,
     only_one,
     set_up_logging,
@@ -117,13 +114,3 @@ def test_systemd_is_told_when_it_wants_to_be(tmp_path: Path) -> None:
         assert listener.recv(100) == b"READY=1"
     notify("READY=1", {})
     notify("READY=1", {"NOTIFY_SOCKET": str(tmp_path / "nobody")})
-
-
-def test_cycles_are_looked_for_rarely() -> None:
-    before = gc.get_threshold()
-    try:
-        look_for_cycles_rarely()
-        assert gc.get_threshold() == GARBAGE_THRESHOLDS
-        assert gc.isenabled()
-    finally:
-        gc.set_threshold(*before)
