@@ -9,8 +9,8 @@ from typing import Final
 # 10,000 in the youngest generation are a few MB, and the figures do not get better beyond.
 GARBAGE_THRESHOLDS: Final = (10_000, 10, 50)
 # glibc keeps what was large and freed for the next time, and raises that bound by itself up to 32 MB; each thread has a
-# pool of its own. SlateDB's tables of some MB then stayed with each of its threads: 314 MB for 50,000 pods, not 274.
-MMAP_BYTES: Final = 128 * 1024
+# pool of its own. SlateDB's tables of some MB then stayed with each of its threads: 314 MB for 50,000 pods, not 267.
+MMAP_BYTES: Final = 1024 * 1024
 POOLS_MAX: Final = 2
 # From malloc.h.
 _M_MMAP_THRESHOLD: Final = -3
