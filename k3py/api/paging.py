@@ -8,6 +8,7 @@ import base64
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -149,12 +150,12 @@ def scan(
         piece = records[position : position + limit]
         return Page(piece, _token(piece[-1], revision, of_namespace), rest - limit)
     found: list[Record] = []
-    for index in range(position, len(records)):
+    for index, record in enumerate(islice(records, position, None), position):
         if index % SCAN_PIECE == 0:
             yield
-        if not has(records[index]):
+        if not has(record):
             continue
-        found.append(records[index])
+        found.append(record)
         if len(found) == limit and index + 1 < len(records):
             return Page(found, _token(found[-1], revision, of_namespace))
     return Page(found)

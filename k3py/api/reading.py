@@ -26,7 +26,8 @@ from k3py.objects.service import Objects
 from k3py.objects.views import shown
 from k3py.objects.watching import Selected
 from k3py.store.errors import TooOld
-from k3py.store.records import Listing, Record
+from k3py.store.listing import Listing
+from k3py.store.records import Record
 from k3py.store.store import Store
 
 Now = Callable[[], float]

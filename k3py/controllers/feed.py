@@ -6,7 +6,8 @@ from typing import Protocol
 from k3py.controllers.informer import Caches
 from k3py.model.kinds import KINDS
 from k3py.model.struct import Wire
-from k3py.store.records import Change, Listing
+from k3py.store.listing import Listing
+from k3py.store.records import Change
 from k3py.store.watches import Deliver, Watch
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from k3py.store.errors import TooOld
-from k3py.store.records import Change, Listing, Record
+from k3py.store.listing import Listing, key_of
+from k3py.store.records import Change, Record
 
 
 def listing_before(current: Listing, changes: Sequence[Change]) -> Listing:
@@ -22,4 +23,4 @@ def listing_before(current: Listing, changes: Sequence[Change]) -> Listing:
         before[record.namespace, record.name] = previous
     kept = [each for each in current if (each.namespace, each.name) not in before]
     kept.extend(each for each in before.values() if each is not None)
-    return Listing(sorted(kept, key=lambda each: (each.namespace, each.name)))
+    return Listing(sorted(kept, key=key_of))

@@ -179,18 +179,6 @@ class Changes(tuple[Change, ...]):
         return self._joined
 
 
-class Listing(tuple[Record, ...]):
-    """Committed records of a collection (or one namespace of it), sorted by namespace and name.
-
-    The same object is handed out until the collection changes, so a reader may keep what it derives in ``cached``.
-    ``revision`` is that of the collection's last change: the contents hold from there up to the store's revision at
-    the moment of the call.
-    """
-
-    revision: int = 0
-    cached: Any = None
-
-
 def restamped(raw: bytes, revision: int) -> bytes:
     """The object's JSON with ``metadata.resourceVersion`` set to ``revision``: a tombstone's bytes.
 

@@ -4,16 +4,18 @@ Nothing here waits. Readers see committed records only; pending ones are seen by
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from k3py.store.collections import Collection
 from k3py.store.errors import TooOld
-from k3py.store.records import Change, Changes, ChangeType, Listing, Record
+from k3py.store.listing import Key, Listing
+from k3py.store.records import Change, Changes, ChangeType, Record
 from k3py.store.ring import Ring
 from k3py.store.tail import Tail
 from k3py.store.watches import Watch
 
-Key = tuple[str, str]
-"""Namespace and name."""
+# Changes after which a listing is made anew from all records: it would take as long as to put each in its place.
+CHANGED_MAX: Final = 256
 
 
 class Shelf:
@@ -34,6 +36,7 @@ class Shelf:
         self._unsorted: set[str] = set()
         self._pending: dict[Key, Change] = {}
         self._listings: dict[str | None, Listing] = {}
+        self._changed: dict[str | None, dict[Key, Record | None]] = {}  # since the listing was made
 
     def __len__(self) -> int:
         return sum(map(len, self._namespaces.values()))
@@ -98,8 +101,9 @@ class Shelf:
             del self._pending[key]
         self.ring.append(change)
         self.changed_at = record.revision
-        self._listings.pop(record.namespace, None)
-        self._listings.pop(None, None)
+        present = None if change.type is ChangeType.DELETED else record
+        self._note(record.namespace, key, present)
+        self._note(None, key, present)
 
     def place(self, record: Record) -> None:
         """Put a committed record where it belongs."""
@@ -113,9 +117,21 @@ class Shelf:
     def list(self, namespace: str | None) -> Listing:
         """Committed records sorted by namespace and name; the same object until something changes."""
         listing = self._listings.get(namespace)
+        changed = self._changed.pop(namespace, None)
         if listing is None:
             listing = self._listings[namespace] = self._build_listing(namespace)
+        elif changed:
+            listing = self._listings[namespace] = listing.changed(changed, self.changed_at)
         return listing
+
+    def _note(self, namespace: str | None, key: Key, record: Record | None) -> None:
+        """A listing that was made is no longer as it is. One that nobody asks for any more is forgotten."""
+        if namespace not in self._listings:
+            return
+        changed = self._changed.setdefault(namespace, {})
+        changed[key] = record
+        if len(changed) > CHANGED_MAX:
+            del self._listings[namespace], self._changed[namespace]
 
     def since(self, namespace: str | None, revision: int) -> Sequence[Change]:
         """The changes after ``revision``, of one namespace or of all (None), oldest first.
@@ -153,11 +169,8 @@ class Shelf:
             found: list[Record] = []
             for each in sorted(self._namespaces):
                 found.extend(self._sorted(each).values())
-            listing = Listing(found)
-        else:
-            listing = Listing(self._sorted(namespace).values())
-        listing.revision = self.changed_at
-        return listing
+            return Listing(found, self.changed_at)
+        return Listing(self._sorted(namespace).values(), self.changed_at)
 
     def _sorted(self, namespace: str) -> dict[str, Record]:
         """A namespace's records in the order of names. The dict is kept in that order: then only its end is unsorted,

@@ -6,7 +6,7 @@ So they hold no object that is neither current nor held by the ring, whose bound
 
 from collections import OrderedDict
 
-from k3py.store.records import Listing
+from k3py.store.listing import Listing
 
 SnapshotKey = tuple[str, str | None, int]
 """Collection, namespace (None: all) and revision."""

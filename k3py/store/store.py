@@ -25,8 +25,9 @@ from k3py.store.expiry import Expiry
 from k3py.store.history import listing_before
 from k3py.store.keys import FORMAT, registry_key
 from k3py.store.limits import Limits
+from k3py.store.listing import Listing
 from k3py.store.log import Log, Puts
-from k3py.store.records import Change, Changes, ChangeType, Listing, Record, intern_labels, share, share_fields
+from k3py.store.records import Change, Changes, ChangeType, Record, intern_labels, share, share_fields
 from k3py.store.recovery import FORMAT_VERSION, Found, Past, read_all, resolve_changes
 from k3py.store.refusals import refusal_of
 from k3py.store.revisions import Revisions

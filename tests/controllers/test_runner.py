@@ -17,7 +17,8 @@ from k3py.controllers.runner import RECHECK_SECONDS, Runner
 from k3py.model.codec import encode
 from k3py.model.errors import Cause, Conflict, Details, Forbidden, NotFound, Problem
 from k3py.model.generated import core_v1, meta_v1
-from k3py.store.records import Change, ChangeType, Listing, Record
+from k3py.store.listing import Listing
+from k3py.store.records import Change, ChangeType, Record
 from k3py.store.watches import Deliver, Watch
 from tests.controllers.test_events import Book
 

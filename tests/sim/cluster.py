@@ -28,8 +28,9 @@ from k3py.objects.service import Objects
 from k3py.scheduler.loop import NAME, Scheduler
 from k3py.store.errors import CannotOpen, LogFailed
 from k3py.store.limits import Limits
+from k3py.store.listing import Listing
 from k3py.store.log import Put
-from k3py.store.records import Change, Listing
+from k3py.store.records import Change
 from k3py.store.sealing import KeyRing
 from k3py.store.store import Store
 from k3py.store.watches import Deliver, Watch

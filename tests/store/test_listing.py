@@ -9,8 +9,10 @@ from k3py.store.collections import Collection
 from k3py.store.errors import TooOld
 from k3py.store.history import listing_before
 from k3py.store.limits import Limits
+from k3py.store.listing import Listing
 from k3py.store.memory_log import MemoryLog, MemoryMedium
-from k3py.store.records import Change, ChangeType, Header, Listing, Record
+from k3py.store.records import Change, ChangeType, Header, Record
+from k3py.store.shelf import CHANGED_MAX
 from tests.store.helpers import opened, pod, tombstone
 
 
@@ -31,6 +33,23 @@ def test_a_listing_is_sorted_by_namespace_and_name_whatever_happened() -> None:
             await store.create("pods", "b", "b", pod("b"))
             assert [r.name for r in store.list("pods", "b")] == ["b", "z"]
             assert store.list("pods", "nowhere") == ()
+
+    run(story())
+
+
+@pytest.mark.parametrize("count", [CHANGED_MAX, CHANGED_MAX + 1])
+def test_what_changed_since_a_listing_is_remembered_up_to_a_bound(count: int) -> None:
+    async def story() -> None:
+        async with opened() as store:
+            await store.create("pods", "a", "first", pod("first"))
+            before = {namespace: store.list("pods", namespace) for namespace in (None, "a", "b")}
+            for number in range(count):
+                await store.create("pods", "b", f"{number:04d}", pod(f"{number:04d}"))
+            wanted = [("a", "first"), *(("b", f"{number:04d}") for number in range(count))]
+            for namespace, old in before.items():
+                found = [(each.namespace, each.name) for each in store.list("pods", namespace)]
+                assert found == [key for key in wanted if namespace in (None, key[0])]
+                assert len(old) == (0 if namespace == "b" else 1)
 
     run(story())
 
