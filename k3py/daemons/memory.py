@@ -1,4 +1,4 @@
-"""How a daemon's memory is kept: when Python looks for cycles, and when what is freed goes back to the kernel."""
+"""How a daemon's memory is kept: when Python looks for cycles, and what the C library keeps."""
 
 import ctypes
 import gc
@@ -8,12 +8,10 @@ from typing import Final
 # cycle. A server that takes in pods spent two fifths of its time looking, 0.2 s at once when it looked at everything.
 # 10,000 in the youngest generation are a few MB, and the figures do not get better beyond.
 GARBAGE_THRESHOLDS: Final = (10_000, 10, 50)
-# glibc keeps what was large and freed for the next time, and raises that bound by itself up to 32 MB; each thread has a
-# pool of its own. SlateDB's tables of some MB then stayed with each of its threads: 314 MB for 50,000 pods, not 267.
-MMAP_BYTES: Final = 1024 * 1024
+# glibc gives each thread a pool of its own, and each keeps what was freed there: SlateDB's threads some tables of 8 MB.
+# (Returning large blocks to the kernel one by one would keep less still, but stood others still for up to 60 ms.)
 POOLS_MAX: Final = 2
 # From malloc.h.
-_M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 
 
@@ -22,13 +20,13 @@ def look_for_cycles_rarely() -> None:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
-def give_back_what_is_freed() -> bool:
-    """Have the C library return large blocks to the kernel when they are freed (mallopt(3)). Call before threads start.
+def share_pools() -> bool:
+    """Have all threads share ``POOLS_MAX`` pools of freed memory (mallopt(3)). Call before threads start.
 
-    False where the C library has no such settings; nothing changes then.
+    False where the C library has no such setting; nothing changes then.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:
         return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, MMAP_BYTES)) and bool(mallopt(_M_ARENA_MAX, POOLS_MAX))
+    return bool(mallopt(_M_ARENA_MAX, POOLS_MAX))

@@ -66,7 +66,7 @@ def run(name: str, settings: Any) -> None:
     import_less()
     import uvloop
 
-    from k3py.daemons.memory import give_back_what_is_freed, look_for_cycles_rarely
+    from k3py.daemons.memory import look_for_cycles_rarely, share_pools
     from k3py.daemons.process import only_one, raise_file_limit, set_up_logging
 
     paths = Paths.from_environment()
@@ -74,7 +74,7 @@ def run(name: str, settings: Any) -> None:
     only_one(paths, name)
     raise_file_limit()
     look_for_cycles_rarely()
-    give_back_what_is_freed()
+    share_pools()
     daemon = importlib.import_module(f"k3py.daemons.{name}")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(daemon.run(settings, paths))
