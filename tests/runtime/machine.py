@@ -1,6 +1,7 @@
 """A machine's corner for runtime tests: folders on a tmpfs, an image layer of busybox, and an inventory of traces."""
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
@@ -136,6 +137,9 @@ def new_machine() -> Iterator[Machine]:
 
         try:
             asyncio.run(clean())
+            with contextlib.suppress(TimeoutError, AssertionError):
+                # What was killed in the middle of a start may be ending still.
+                asyncio.run(until(lambda: machine.traces() == NO_TRACES))
             assert machine.traces() == NO_TRACES
         finally:
             kernel.unmount_below(root)
