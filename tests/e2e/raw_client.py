@@ -51,11 +51,22 @@ class Connection:
         try:
             self._send(method, path, b"" if body is None else json.dumps(body).encode(), JSON, media_type)
             status, fields = await self._head()
-            assert "content-length" in fields, (method, path, status, fields)
-            answer = await self._reader.readexactly(int(fields["content-length"]))
+            if "content-length" in fields:
+                answer = await self._reader.readexactly(int(fields["content-length"]))
+            else:  # a list of very many objects
+                answer = await self._chunks()
         except (OSError, asyncio.IncompleteReadError) as error:
             raise Gone(str(error)) from error
         return status, json.loads(answer)
+
+    async def _chunks(self) -> bytes:
+        """A chunked body (RFC 9112, section 7.1)."""
+        assert self._reader is not None
+        found = bytearray()
+        while size := int(await self._reader.readuntil(b"\r\n"), 16):
+            found += (await self._reader.readexactly(size + 2))[:-2]
+        await self._reader.readexactly(2)
+        return bytes(found)
 
     async def watch(self, path: str, accept: str = JSON) -> AsyncIterator[Object]:
         """The events of a watch until the connection ends, however it does."""
